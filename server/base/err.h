@@ -1,0 +1,54 @@
+/* How every fallible function of the project reports failure.
+ *
+ * A fallible function returns 0, or a negative ERR_* code with the caller's `struct err` filled in.
+ * It does not write its `ret_` outputs on failure. The struct lives on the caller's stack, so
+ * reporting never allocates. Set at the origin with err_set(), add context on the way up with
+ * err_wrap(); log or return, never both. */
+#pragma once
+
+#include "server/base/cleanup.h"
+
+#include <stdbool.h>
+
+enum {
+    ERR_NOMEM = -1,
+    ERR_IO = -2,          /* this machine's files, pipes or disk */
+    ERR_INVALID = -3,     /* bad input; the message says what to do */
+    ERR_AUTH = -4,        /* wrong signature, refused credential, missing permission */
+    ERR_NOTFOUND = -5,    /* a result, not a fault */
+    ERR_CONFLICT = -6,    /* it exists already, or someone else holds it */
+    ERR_LIMIT = -7,       /* over a cap */
+    ERR_TIMEOUT = -8,     /* a deadline passed */
+    ERR_CANCELED = -9,    /* someone asked to stop */
+    ERR_REMOTE = -10,     /* another service failed; worth retrying */
+    ERR_UNAVAILABLE = -11,/* store, engine or network is away; worth retrying */
+    ERR_INTERNAL = -12,   /* a defect of ours */
+};
+
+#define ERR_MESSAGE_BYTES 512
+
+struct err {
+    int code; /* 0 or ERR_* */
+    char msg[ERR_MESSAGE_BYTES];
+};
+
+/* Fill in `err` and return `code`. The message is cut at a character boundary; control characters
+ * are replaced, so that it may be logged. `err` may be NULL. */
+int err_set(struct err *err, int code, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* err_set() with the text of `error_number` (errno) appended. ENOMEM and ENOSPC are not special:
+ * the caller chooses the code. */
+int err_set_errno(struct err *err, int code, int error_number, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+
+/* Put "CONTEXT: " before the message and return the code that `err` holds. */
+int err_wrap(struct err *err, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Is the same call worth another try later? */
+bool err_retryable(int code);
+
+/* The HTTP status that tells a client about `code`. */
+int err_http_status(int code);
+
+/* "timeout", "not_found", ...: the code's name for logs and JSON. */
+const char *err_name(int code);
