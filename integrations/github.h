@@ -1,0 +1,148 @@
+/* GitHub's REST API (version 2022-11-28): the calls that draftd makes, as an App or as a machine user.
+ * A client only: no policy, no words of its own. Facts: docs.github.com/rest. */
+#pragma once
+
+#include "server/base/err.h"
+#include "server/base/secret.h"
+#include "server/base/stop.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct github;
+
+struct github_options {
+    const char *api_url; /* "https://api.github.com"; GitHub Enterprise Server: "https://HOST/api/v3" */
+    const char *git_url; /* "https://github.com" */
+    const char *ca_file; /* further trusted certificates; or NULL */
+    int64_t app_id;      /* 0: machine user */
+    const struct secret *app_private_key; /* PEM; App mode */
+    const struct secret *token;           /* machine user mode */
+    const char *login;   /* "draftd-bot" or "slug[bot]"; NULL: asked from the API when needed */
+    const struct stop *stop;
+};
+
+/* Installation tokens are shared between the clients of a process through this cache; it locks itself. */
+struct github_tokens;
+MUST_CHECK int github_tokens_new(struct github_tokens **ret_tokens, struct err *err);
+void github_tokens_free(struct github_tokens *tokens);
+AUTO_DEFINE(struct github_tokens *, github_tokens_free)
+
+/* Borrows: everything in `options`, and `tokens`, for the client's life.   Thread: one. */
+MUST_CHECK int github_new(const struct github_options *options,
+                          struct github_tokens *tokens,
+                          struct github **ret_github,
+                          struct err *err);
+void github_free(struct github *github);
+AUTO_DEFINE(struct github *, github_free)
+
+/* Errors of every call below: ERR_AUTH 401 or 403 (the missing permission named where GitHub names it);
+ * ERR_NOTFOUND 404, 410; ERR_INVALID 422 and other 4xx, with GitHub's words; ERR_REMOTE 5xx, a broken answer;
+ * ERR_LIMIT a rate limit: github_retry_after_ms() tells how long; ERR_UNAVAILABLE, ERR_TIMEOUT. */
+
+/* After ERR_LIMIT: milliseconds until the limit is over; otherwise 0. */
+int64_t github_retry_after_ms(const struct github *github);
+
+/* The login that our comments are written by (App: "slug[bot]").  Owns: the caller's, free(). */
+MUST_CHECK int github_login(struct github *github, char **ret_login, struct err *err);
+
+/* Ask for a fresh token for a repository although one is cached (after a refusal). */
+void github_forget_token(struct github *github, const char *repository);
+
+/* What an actor may do in a repository: "admin", "write", "read" or "none" into a fresh string. */
+MUST_CHECK int github_permission(struct github *github,
+                                 const char *repository,
+                                 const char *login,
+                                 char **ret_permission,
+                                 struct err *err);
+
+struct github_repository {
+    char *full_name;
+    char *default_branch;
+    bool archived;
+};
+
+void github_repository_done(struct github_repository *repository);
+MUST_CHECK int github_get_repository(struct github *github,
+                                     const char *repository,
+                                     struct github_repository *ret_repository,
+                                     struct err *err);
+
+/* Comments of an issue or pull request. */
+MUST_CHECK int github_create_comment(struct github *github,
+                                     const char *repository,
+                                     int64_t issue,
+                                     const char *body,
+                                     int64_t *ret_id,
+                                     struct err *err);
+MUST_CHECK int github_edit_comment(struct github *github,
+                                   const char *repository,
+                                   int64_t comment,
+                                   const char *body,
+                                   struct err *err);
+
+/* Find the oldest comment written by ourselves that contains `marker`; pages through all.
+ * Errors: ERR_NOTFOUND. */
+MUST_CHECK int github_find_comment(struct github *github,
+                                   const char *repository,
+                                   int64_t issue,
+                                   const char *marker,
+                                   int64_t *ret_id,
+                                   struct err *err);
+
+/* `content`: "eyes", ... On the issue, or on one of its comments when `comment` is not 0. */
+MUST_CHECK int github_react(struct github *github,
+                            const char *repository,
+                            int64_t issue,
+                            int64_t comment,
+                            const char *content,
+                            struct err *err);
+
+struct github_pull {
+    int64_t number;
+    char *url; /* html_url */
+    char *head_commit;
+    char *body;
+    bool draft;
+    bool open;
+    bool merged;
+};
+
+void github_pull_done(struct github_pull *pull);
+
+/* The newest pull request (open first) from a branch of the same repository.  Errors: ERR_NOTFOUND. */
+MUST_CHECK int github_find_pull(struct github *github,
+                                const char *repository,
+                                const char *branch,
+                                struct github_pull *ret_pull,
+                                struct err *err);
+
+struct github_pull_new {
+    const char *title;
+    const char *body;
+    const char *head;
+    const char *base;
+    bool draft;
+};
+
+MUST_CHECK int github_create_pull(struct github *github,
+                                  const char *repository,
+                                  const struct github_pull_new *pull,
+                                  struct github_pull *ret_pull,
+                                  struct err *err);
+MUST_CHECK int github_edit_pull(struct github *github,
+                                const char *repository,
+                                int64_t number,
+                                const char *title,
+                                const char *body,
+                                struct err *err);
+
+/* What git needs to fetch from and push to a repository.
+ * Owns: all three are the caller's: free(), free(), secret_free(). */
+MUST_CHECK int github_git_access(struct github *github,
+                                 const char *repository,
+                                 char **ret_url,
+                                 char **ret_user,
+                                 struct secret **ret_password,
+                                 struct err *err);
