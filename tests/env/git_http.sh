@@ -124,10 +124,15 @@ stop() {
     for name in nginx fcgi; do
         [ -s "$dir/$name.pid" ] || continue
         pid=$(cat "$dir/$name.pid")
-        rm -f "$dir/$name.pid"
         [ $name = nginx ] || pid=-$pid
-        kill -TERM "$pid" 2>/dev/null || continue
-        while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
+        tries=0
+        kill -TERM "$pid" 2>/dev/null || true
+        # Not for ever: where nobody reaps orphans they stay visible.
+        while [ $tries -lt 100 ] && kill -0 "$pid" 2>/dev/null; do
+            tries=$((tries + 1))
+            sleep 0.02
+        done
+        rm -f "$dir/$name.pid"
     done
 }
 
