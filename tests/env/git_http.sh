@@ -120,19 +120,18 @@ start() {
     cat "$dir/url"
 }
 
+# Processes are not asked whether they are gone: where nobody reaps orphans they never seem to be.
 stop() {
-    for name in nginx fcgi; do
-        [ -s "$dir/$name.pid" ] || continue
-        pid=$(cat "$dir/$name.pid")
-        [ $name = nginx ] || pid=-$pid
-        tries=0
-        kill -TERM "$pid" 2>/dev/null || true
-        # Not for ever: where nobody reaps orphans they stay visible.
-        while [ $tries -lt 100 ] && kill -0 "$pid" 2>/dev/null; do
-            tries=$((tries + 1))
-            sleep 0.02
-        done
-        rm -f "$dir/$name.pid"
+    if [ -s "$dir/fcgi.pid" ]; then
+        kill -TERM "-$(cat "$dir/fcgi.pid")" 2>/dev/null || true
+        rm -f "$dir/fcgi.pid" "$dir/fcgi.sock"
+    fi
+    [ -s "$dir/nginx.pid" ] || return 0
+    kill -TERM "$(cat "$dir/nginx.pid")" 2>/dev/null || rm -f "$dir/nginx.pid"
+    tries=0
+    while [ -e "$dir/nginx.pid" ] && [ $tries -lt 250 ]; do # nginx removes it at its end
+        tries=$((tries + 1))
+        sleep 0.02
     done
 }
 
