@@ -1,0 +1,115 @@
+// The control API of the stand-in, JSON over plain HTTP on loopback: what a test sets up and reads back.
+// The calls are listed at the top of server.mjs.
+
+async function readJson(request) {
+    const chunks = [];
+    for await (const chunk of request)
+        chunks.push(chunk);
+    return chunks.length ? JSON.parse(Buffer.concat(chunks).toString('utf8')) : {};
+}
+
+class Missing extends Error {}
+
+function found(value, what) {
+    if (value === undefined)
+        throw new Missing(`no such ${what}`);
+    return value;
+}
+
+function pickRepository(world, owner, name) {
+    return found(world.repository(`${owner}/${name}`), 'repository');
+}
+
+function createIssue({ world }, [owner, name], body) {
+    return world.addIssue(pickRepository(world, owner, name), body);
+}
+
+function editIssue({ world }, [owner, name, number], body) {
+    const issue = found(pickRepository(world, owner, name).issues.get(Number(number)), 'issue');
+    return Object.assign(issue, body);
+}
+
+/// `times` of the same text may be asked for, to fill pages.
+function createComments({ world }, [owner, name, number], { user, body, app_id = null, times = 1 }) {
+    const repository = pickRepository(world, owner, name);
+    const issue = found(repository.issues.get(Number(number)), 'issue');
+    return Array.from({ length: times }, () => world.addComment(repository, issue, user, body, app_id));
+}
+
+function editPull({ world }, [owner, name, number], body) {
+    const repository = pickRepository(world, owner, name);
+    const pull = found(repository.pulls.get(Number(number)), 'pull request');
+    world.editPull(repository, pull, body);
+    return pull;
+}
+
+function readRepository({ world }, [owner, name]) {
+    const { full_name } = pickRepository(world, owner, name);
+    return world.snapshot().repositories.find((repository) => repository.full_name === full_name);
+}
+
+/// Tokens of installations end now; all tokens when `all` is set.
+function revokeTokens({ world }, _, { all = false }) {
+    for (const [token, record] of world.tokens)
+        if (all || record.kind === 'installation')
+            world.tokens.delete(token);
+    return {};
+}
+
+function countRequests({ api }) {
+    const counts = {};
+    for (const { method, operation, status } of api.requests) {
+        const key = operation ?? method;
+        counts[key] ??= { total: 0 };
+        counts[key].total++;
+        counts[key][status] = (counts[key][status] ?? 0) + 1;
+    }
+    return counts;
+}
+
+function reset({ world, api, faults }) {
+    world.reset();
+    faults.clear();
+    api.clear();
+    return {};
+}
+
+const SEGMENT = '([^/]+)';
+const ROUTES = [
+    ['POST', 'setup', ({ world }, _, body) => (world.setup(body), {})],
+    ['POST', 'reset', reset],
+    ['GET', 'state', ({ world }) => world.snapshot()],
+    ['GET', 'violations', ({ api }) => api.violations],
+    ['DELETE', 'violations', ({ api }) => ((api.violations.length = 0), {})],
+    ['GET', 'requests', ({ api }) => api.requests],
+    ['DELETE', 'requests', ({ api }) => ((api.requests.length = 0), {})],
+    ['GET', 'counts', countRequests],
+    ['POST', 'faults', ({ faults }, _, body) => (faults.add(body), {})],
+    ['DELETE', 'faults', ({ faults }) => (faults.clear(), {})],
+    ['POST', 'delay', ({ api }, _, { ms }) => ((api.delayMs = ms), {})],
+    ['POST', 'tokens/revoke', revokeTokens],
+    ['GET', `repos/${SEGMENT}/${SEGMENT}`, readRepository],
+    ['POST', `repos/${SEGMENT}/${SEGMENT}/issues`, createIssue],
+    ['PATCH', `repos/${SEGMENT}/${SEGMENT}/issues/${SEGMENT}`, editIssue],
+    ['POST', `repos/${SEGMENT}/${SEGMENT}/issues/${SEGMENT}/comments`, createComments],
+    ['PATCH', `repos/${SEGMENT}/${SEGMENT}/pulls/${SEGMENT}`, editPull],
+].map(([method, path, run]) => ({ method, pattern: new RegExp(`^/_control/${path}$`), run }));
+
+export function makeControl(parts) {
+    const send = (response, status, body) => {
+        response.writeHead(status, { 'content-type': 'application/json' });
+        response.end(`${JSON.stringify(body, null, 1)}\n`);
+    };
+    return async (request, response) => {
+        try {
+            const { pathname } = new URL(request.url, 'http://localhost');
+            const route = ROUTES.find((r) => r.method === request.method && r.pattern.test(pathname));
+            if (!route)
+                return send(response, 404, { error: `no control call ${request.method} ${pathname}` });
+            const names = route.pattern.exec(pathname).slice(1).map(decodeURIComponent);
+            return send(response, 200, route.run(parts, names, await readJson(request)) ?? {});
+        } catch (error) {
+            return send(response, error instanceof Missing ? 404 : 400, { error: error.message });
+        }
+    };
+}

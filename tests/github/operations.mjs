@@ -1,0 +1,323 @@
+// What each call does. A handler gets { world, shapes, actor, repository, params, query, body } and
+// returns { status, body, headers? } or throws an ApiError. `access` says who may; none: the handler
+// looks itself.
+import { permissionOf, requireAccess } from './access.mjs';
+import { ApiError, forbidden, invalid, notFound } from './errors.mjs';
+import { branchCommit, hasNewCommits } from './state.mjs';
+
+const MAX_BODY = 65536;
+const MAX_TITLE = 256;
+
+const people = (world) => (login) => world.person(login) ?? world.addPerson(login);
+
+function checkLengths(resource, { title, body }) {
+    const errors = [];
+    const over = (text, max) => typeof text === 'string' && [...text].length > max;
+    if (over(title, MAX_TITLE))
+        errors.push({ resource, code: 'custom', field: 'title', message: `title is too long (maximum is ${MAX_TITLE} characters)` });
+    if (over(body, MAX_BODY))
+        errors.push({ resource, code: 'custom', field: 'body', message: `body is too long (maximum is ${MAX_BODY} characters)` });
+    if (errors.length)
+        throw invalid(errors);
+}
+
+function paginate(items, query, url) {
+    const size = Math.min(Number(query.per_page ?? 30), 100);
+    const page = Math.max(Number(query.page ?? 1), 1);
+    const last = Math.max(Math.ceil(items.length / size), 1);
+    const link = (number, rel) => {
+        const target = new URL(url);
+        target.searchParams.set('page', String(number));
+        return `<${target}>; rel="${rel}"`;
+    };
+    const links = [];
+    if (page > 1)
+        links.push(link(page - 1, 'prev'));
+    if (page < last)
+        links.push(link(page + 1, 'next'), link(last, 'last'));
+    if (page > 1)
+        links.push(link(1, 'first'));
+    return { items: items.slice((page - 1) * size, page * size), headers: links.length ? { link: links.join(', ') } : {} };
+}
+
+function findIssue({ repository, params }) {
+    const issue = repository.issues.get(Number(params.issue_number));
+    if (!issue)
+        throw notFound();
+    if (issue.state === 'deleted')
+        throw new ApiError(410, { message: 'This issue was deleted' });
+    return issue;
+}
+
+function findComment({ repository, params }) {
+    const comment = repository.comments.get(Number(params.comment_id));
+    if (!comment)
+        throw notFound();
+    return comment;
+}
+
+function findPull({ repository, params }) {
+    const pull = repository.pulls.get(Number(params.pull_number));
+    if (!pull)
+        throw notFound();
+    return pull;
+}
+
+// --- The App and its tokens
+
+function getApp({ world, shapes, actor }) {
+    if (actor.kind !== 'app')
+        throw new ApiError(401, { message: 'A JSON web token could not be decoded' });
+    return { status: 200, body: shapes.app(world.app) };
+}
+
+function getInstallation({ world, shapes, actor, repository }) {
+    if (actor.kind !== 'app')
+        throw new ApiError(401, { message: 'A JSON web token could not be decoded' });
+    if (!repository.installed)
+        throw notFound();
+    return { status: 200, body: shapes.installation(world.app, repository, people(world)(repository.owner)) };
+}
+
+function narrowPermissions(app, asked) {
+    if (!asked)
+        return { ...app.permissions };
+    const order = ['read', 'write', 'admin'];
+    for (const [name, level] of Object.entries(asked))
+        if (order.indexOf(app.permissions[name]) < order.indexOf(level))
+            throw invalid([], 'The permissions requested are not granted to this installation.');
+    return { metadata: 'read', ...asked };
+}
+
+function createInstallationToken({ world, shapes, actor, params, body = {} }) {
+    if (actor.kind !== 'app')
+        throw new ApiError(401, { message: 'A JSON web token could not be decoded' });
+    const owned = [...world.repositories.values()]
+        .filter((r) => r.installed && people(world)(r.owner).id === Number(params.installation_id));
+    if (!owned.length)
+        throw notFound();
+    if (world.app.suspended)
+        throw forbidden('This installation has been suspended');
+    const names = body.repositories ?? owned.map((repository) => repository.name);
+    const chosen = names.map((name) => owned.find((r) => r.name.toLowerCase() === name.toLowerCase()));
+    if (chosen.includes(undefined))
+        throw invalid([], 'There is at least one repository that does not exist or is not accessible to the parent installation.');
+    const permissions = narrowPermissions(world.app, body.permissions);
+    const { token, expires_at } = world.mintToken(chosen.map((repository) => repository.id), permissions);
+    const repositories = chosen.map((r) => shapes.repository(r, people(world)(r.owner)));
+    return { status: 201, body: { token, expires_at, permissions, repository_selection: 'selected', repositories } };
+}
+
+// --- People and repositories
+
+function getSelf({ world, shapes, actor }) {
+    if (actor.kind === 'installation')
+        throw forbidden('Resource not accessible by integration');
+    if (actor.kind === 'app')
+        throw new ApiError(401, { message: 'A JSON web token is not accepted here' });
+    return { status: 200, body: shapes.fullUser(people(world)(actor.login), 'users/get-authenticated') };
+}
+
+function getUser({ world, shapes, params }) {
+    const person = world.person(params.username);
+    if (!person)
+        throw notFound();
+    return { status: 200, body: shapes.fullUser(person, 'users/get-by-username') };
+}
+
+function getRepository({ world, shapes, repository }) {
+    return { status: 200, body: shapes.repository(repository, people(world)(repository.owner)) };
+}
+
+function getPermission({ world, shapes, actor, repository, params }) {
+    if (actor.kind === 'user' && ['none', 'read', 'triage'].includes(permissionOf(repository, actor.login)))
+        throw forbidden('Must have push access to view collaborator permission.');
+    const person = world.person(params.username);
+    if (!person)
+        throw notFound();
+    const role = permissionOf(repository, person.login);
+    const permission = { maintain: 'write', triage: 'read' }[role] ?? role;
+    return { status: 200, body: { permission, role_name: role, user: shapes.user(person) } };
+}
+
+// --- Issues, comments, reactions
+
+function getIssue(context) {
+    const { world, shapes, repository } = context;
+    return { status: 200, body: shapes.issue(repository, findIssue(context), people(world)) };
+}
+
+function listComments(context) {
+    const { world, shapes, repository, query, url } = context;
+    const issue = findIssue(context);
+    const all = [...repository.comments.values()]
+        .filter((comment) => comment.issue_number === issue.number)
+        .filter((comment) => !query.since || comment.updated_at >= query.since);
+    const { items, headers } = paginate(all, query, url);
+    return { status: 200, headers, body: items.map((c) => shapes.comment(repository, c, people(world), world.app)) };
+}
+
+function createComment(context) {
+    const { world, shapes, actor, repository, body } = context;
+    const issue = findIssue(context);
+    if (body.body.trim() === '')
+        throw invalid([{ resource: 'IssueComment', code: 'missing_field', field: 'body' }]);
+    checkLengths('IssueComment', body);
+    const comment = world.addComment(repository, issue, actor.login, body.body, actor.app_id ?? null);
+    return { status: 201, body: shapes.comment(repository, comment, people(world), world.app) };
+}
+
+function getComment(context) {
+    const { world, shapes, repository } = context;
+    return { status: 200, body: shapes.comment(repository, findComment(context), people(world), world.app) };
+}
+
+function updateComment(context) {
+    const { world, shapes, actor, repository, body } = context;
+    const comment = findComment(context);
+    if (actor.kind === 'user' && comment.user !== actor.login && permissionOf(repository, actor.login) === 'read')
+        throw forbidden('Must have admin rights to Repository.');
+    checkLengths('IssueComment', body);
+    world.editComment(comment, body.body);
+    return { status: 200, body: shapes.comment(repository, comment, people(world), world.app) };
+}
+
+function react(context, target) {
+    const { world, shapes, actor, body } = context;
+    const fresh = world.addReaction(target, actor.login, body.content);
+    const reaction = target.reactions.find((r) => r.user === actor.login && r.content === body.content);
+    return { status: fresh ? 201 : 200, body: shapes.reaction(reaction, people(world)) };
+}
+
+function listReactions({ world, shapes, query, url }, target) {
+    const { items, headers } = paginate(target.reactions, query, url);
+    return { status: 200, headers, body: items.map((reaction) => shapes.reaction(reaction, people(world))) };
+}
+
+// --- Pull requests
+
+function listPulls({ world, shapes, repository, query, url }) {
+    const state = query.state ?? 'open';
+    // GitHub ignores a head that does not say whose branch it is.
+    const [owner, branch] = query.head?.includes(':') ? query.head.split(/:(.*)/s) : [];
+    const all = [...repository.pulls.values()]
+        .filter((pull) => state === 'all' || pull.state === state)
+        .filter((pull) => !query.base || pull.base === query.base)
+        .filter((pull) => !owner || (owner.toLowerCase() === repository.owner.toLowerCase() && pull.head === branch));
+    const ascending = (query.direction ?? (query.sort && query.sort !== 'created' ? 'asc' : 'desc')) === 'asc';
+    all.sort((a, b) => (ascending ? a.number - b.number : b.number - a.number));
+    const { items, headers } = paginate(all, query, url);
+    return { status: 200, headers, body: items.map((p) => shapes.pull(repository, p, people(world), { simple: true })) };
+}
+
+function pullCommits(repository, { head, base }) {
+    const errors = [];
+    const commits = { head: branchCommit(repository, head), base: branchCommit(repository, base) };
+    if (!commits.base)
+        errors.push({ resource: 'PullRequest', field: 'base', code: 'invalid' });
+    if (!commits.head)
+        errors.push({ resource: 'PullRequest', field: 'head', code: 'invalid' });
+    if (errors.length)
+        throw invalid(errors);
+    if (!hasNewCommits(repository, commits.base, commits.head))
+        throw invalid([{ resource: 'PullRequest', code: 'custom', message: `No commits between ${base} and ${head}` }]);
+    return commits;
+}
+
+function createPull({ world, shapes, actor, repository, body }) {
+    const head = body.head.includes(':') ? body.head.split(/:(.*)/s)[1] : body.head;
+    if (!body.title)
+        throw invalid([{ resource: 'PullRequest', code: 'missing_field', field: 'title' }]);
+    checkLengths('PullRequest', body);
+    if (body.draft && !repository.drafts)
+        throw invalid([], 'Draft pull requests are not supported in this repository.');
+    const commits = pullCommits(repository, { head, base: body.base });
+    const exists = [...repository.pulls.values()]
+        .some((pull) => pull.state === 'open' && pull.head === head && pull.base === body.base);
+    if (exists)
+        throw invalid([{ resource: 'PullRequest', code: 'custom',
+            message: `A pull request already exists for ${repository.owner}:${head}.` }]);
+    const pull = world.addPull(repository, actor.login, { ...body, head }, commits);
+    return { status: 201, body: shapes.pull(repository, pull, people(world)) };
+}
+
+/// An open pull request follows its branch.
+function refreshHead(repository, pull) {
+    const head = pull.state === 'open' ? branchCommit(repository, pull.head) : null;
+    if (head)
+        pull.head_sha = head;
+    return pull;
+}
+
+function getPull(context) {
+    const { world, shapes, repository } = context;
+    const pull = refreshHead(repository, findPull(context));
+    return { status: 200, body: shapes.pull(repository, pull, people(world)) };
+}
+
+function updatePull(context) {
+    const { world, shapes, repository, body } = context;
+    const pull = refreshHead(repository, findPull(context));
+    checkLengths('PullRequest', body);
+    world.editPull(repository, pull, body);
+    return { status: 200, body: shapes.pull(repository, pull, people(world)) };
+}
+
+const metadata = { permissions: { metadata: 'read' }, level: 'read', writes: false };
+const readIssues = { permissions: { issues: 'read', pull_requests: 'read' }, level: 'read', writes: false };
+const writeIssues = { permissions: { issues: 'write', pull_requests: 'write' }, level: 'read', writes: true };
+const readPulls = { permissions: { pull_requests: 'read' }, level: 'read', writes: false };
+const writePulls = { permissions: { pull_requests: 'write' }, level: 'write', writes: true };
+
+const OPERATIONS = {
+    'apps/get-authenticated': { run: getApp },
+    'apps/get-repo-installation': { run: getInstallation },
+    'apps/create-installation-access-token': { run: createInstallationToken },
+    'users/get-authenticated': { run: getSelf },
+    'users/get-by-username': { run: getUser },
+    'repos/get': { access: metadata, run: getRepository },
+    'repos/get-collaborator-permission-level': { access: metadata, run: getPermission },
+    'issues/get': { access: readIssues, run: getIssue },
+    'issues/list-comments': { access: readIssues, run: listComments },
+    'issues/create-comment': { access: writeIssues, run: createComment },
+    'issues/get-comment': { access: readIssues, run: getComment },
+    'issues/update-comment': { access: writeIssues, run: updateComment },
+    'reactions/create-for-issue': { access: writeIssues, run: (c) => react(c, findIssue(c)) },
+    'reactions/create-for-issue-comment': { access: writeIssues, run: (c) => react(c, findComment(c)) },
+    'reactions/list-for-issue': { access: readIssues, run: (c) => listReactions(c, findIssue(c)) },
+    'reactions/list-for-issue-comment': { access: readIssues, run: (c) => listReactions(c, findComment(c)) },
+    'pulls/list': { access: readPulls, run: listPulls },
+    'pulls/create': { access: writePulls, run: createPull },
+    'pulls/get': { access: readPulls, run: getPull },
+    'pulls/update': { access: writePulls, run: updatePull },
+};
+
+/// A renamed repository answers with its permanent address.
+function redirectRenamed(world, shapes, { method, params, url }) {
+    const moved = params.owner && world.renamed.get(`${params.owner}/${params.repo}`.toLowerCase());
+    if (!moved)
+        return null;
+    const rest = url.pathname.split('/').slice(4).join('/');
+    const location = `${shapes.origin}/repositories/${moved.id}${rest && `/${rest}`}${url.search}`;
+    return {
+        status: method === 'GET' ? 301 : 307,
+        headers: { location },
+        body: { message: method === 'GET' ? 'Moved Permanently' : 'Temporary Redirect', url: location },
+    };
+}
+
+export function runOperation(context) {
+    const { world, shapes, actor, operation, params } = context;
+    const { access, run } = OPERATIONS[operation];
+    const redirect = redirectRenamed(world, shapes, context);
+    if (redirect)
+        return redirect;
+    if (params.owner) {
+        context.repository = world.repository(`${params.owner}/${params.repo}`);
+        if (!context.repository)
+            throw notFound();
+    }
+    if (access)
+        requireAccess(actor, context.repository, access);
+    return run(context);
+}

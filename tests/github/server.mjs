@@ -1,0 +1,91 @@
+// A stand-in for GitHub on loopback, for tests: the REST calls that draftd makes, with state, over HTTPS;
+// git over smart HTTP on the same port; and a control API over plain HTTP on another.
+//
+//   tests/github/install.sh                  once: fetches the tools, outside the repository
+//   node tests/github/server.mjs --dir DIR   DIR gets the certificate authority (ca.pem) and server key
+//
+// When it is ready it prints one line on standard output and keeps running until its standard input
+// closes (when that is a pipe) or a signal comes:
+//
+//   {"api":"https://127.0.0.1:PORT","control":"http://127.0.0.1:PORT/_control","ca":"DIR/ca.pem"}
+//
+// "api" serves as api_url and as git_url, "ca" as ca_file. Each request is held against GitHub's OpenAPI
+// description and header rules first: a violation is answered with 422, printed on standard error as
+// "VIOLATION METHOD URL reason", and listed by the control API. A test ends by asking for that list.
+//
+// Control calls (JSON in, JSON out):
+//   POST   setup       {app?, users?, tokens?, repositories?}: added to what is there
+//            app          {id, slug, public_key (PEM), client_id?, permissions?, token_minutes?, suspended?,
+//                         token_format? "stateless" (long, default) | "classic"}
+//            users        [{login, type?}]; whoever is named elsewhere exists as well
+//            tokens       [{token, login, expires_at?}]: of people, for machine-user mode
+//            repositories [{full_name, default_branch?, private?, archived?, drafts?: false when refused,
+//                         installed?: false when the App is not, git_dir?: bare repository where branches
+//                         are looked up and which is served to git (without: every branch exists),
+//                         collaborators?: {login: "admin|maintain|write|triage|read|none"}, renamed_from?: [..],
+//                         issues?: [{number?, title, body?, user?, labels?, assignees?, state?}]}]
+//   POST   reset                             everything is forgotten
+//   GET    state | repos/O/R                 all of it | one repository: issues with their reactions and
+//                                            comments (each with its edit history), pulls with theirs
+//   POST   repos/O/R/issues                  as in setup; answers the issue
+//   PATCH  repos/O/R/issues/N                e.g. {"labels": ["draftd"]}; state "deleted" answers 410
+//   POST   repos/O/R/issues/N/comments       {user, body, app_id?, times?}: written by somebody
+//   PATCH  repos/O/R/pulls/N                 e.g. {"state": "closed", "merged": true}
+//   GET, DELETE violations | requests        the lists; emptied.   GET counts: requests by call and status
+//   POST, DELETE faults                      a failure to come (faults.mjs says which); none any more
+//   POST   delay                             {ms}: every answer waits
+//   POST   tokens/revoke                     {all?}: installation tokens (all: everyone's) are refused from now on
+//
+// Signed webhook deliveries come from deliver.mjs.
+import { execFileSync } from 'node:child_process';
+import { fstatSync, readFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { Api } from './api.mjs';
+import { Contract } from './contract.mjs';
+import { makeControl } from './control.mjs';
+import { Faults } from './faults.mjs';
+import { Shapes } from './shapes.mjs';
+import { World } from './state.mjs';
+
+const { values } = parseArgs({ options: { dir: { type: 'string' } } });
+if (!values.dir) {
+    console.error('usage: node server.mjs --dir DIR');
+    process.exit(2);
+}
+const dir = resolve(values.dir);
+execFileSync(join(dirname(fileURLToPath(import.meta.url)), 'ca.sh'), [dir], { stdio: 'inherit' });
+
+const listen = (server) => new Promise((done) => {
+    server.listen(0, '127.0.0.1', () => done(server.address().port));
+});
+
+const contract = await Contract.load();
+const world = new World();
+const faults = new Faults();
+const shapes = new Shapes(contract.examples, 'https://127.0.0.1');
+const api = new Api(world, contract, faults, shapes);
+
+const https = createHttpsServer(
+    { key: readFileSync(join(dir, 'server.key')), cert: readFileSync(join(dir, 'server.pem')) },
+    (request, response) => {
+        api.handle(request, response).catch((error) => {
+            console.error(`${request.method} ${request.url}: ${error.message}`);
+            response.destroy();
+        });
+    });
+const apiPort = await listen(https);
+const controlPort = await listen(createHttpServer(makeControl({ world, api, faults })));
+shapes.origin = `https://127.0.0.1:${apiPort}`;
+console.log(JSON.stringify({
+    api: shapes.origin, control: `http://127.0.0.1:${controlPort}/_control`, ca: join(dir, 'ca.pem'),
+}));
+
+// Ends with whoever started it, even if that one was killed.
+if (fstatSync(0).isFIFO())
+    process.stdin.on('end', () => process.exit(0)).resume();
+process.on('SIGTERM', () => process.exit(0));

@@ -1,0 +1,113 @@
+// Answers in GitHub's shape: the examples of its OpenAPI description, with our state laid over them.
+
+export class Shapes {
+    constructor(examples, origin) {
+        this.examples = examples;
+        this.origin = origin;
+    }
+
+    base(operation) {
+        const example = this.examples[operation];
+        return structuredClone(Array.isArray(example) ? example[0] : example);
+    }
+
+    user(person) {
+        const { user } = this.base('issues/create-comment');
+        const path = encodeURIComponent(person.login);
+        return {
+            ...user, login: person.login, id: person.id, type: person.type,
+            url: `${this.origin}/users/${path}`, html_url: `https://github.com/${path}`,
+        };
+    }
+
+    fullUser(person, operation) {
+        return { ...this.base(operation), ...this.user(person), name: person.login };
+    }
+
+    app(app) {
+        return {
+            ...this.base('apps/get-authenticated'), id: app.id, slug: app.slug, name: app.slug,
+            client_id: app.client_id ?? 'Iv1.ab1112223334445c', permissions: app.permissions,
+            html_url: `https://github.com/apps/${app.slug}`,
+        };
+    }
+
+    installation(app, repository, owner) {
+        return {
+            ...this.base('apps/get-repo-installation'), id: owner.id, account: this.user(owner), app_id: app.id,
+            app_slug: app.slug, target_id: owner.id, target_type: owner.type, permissions: app.permissions,
+            repository_selection: 'selected', suspended_at: null, suspended_by: null,
+            access_tokens_url: `${this.origin}/app/installations/${owner.id}/access_tokens`,
+        };
+    }
+
+    repository(repository, owner) {
+        const url = `${this.origin}/repos/${repository.full_name}`;
+        const { template_repository, parent, source, ...base } = this.base('repos/get');
+        return {
+            ...base, id: repository.id, name: repository.name, full_name: repository.full_name, url,
+            owner: this.user(owner), private: repository.private, archived: repository.archived,
+            visibility: repository.private ? 'private' : 'public', default_branch: repository.default_branch,
+            html_url: `https://github.com/${repository.full_name}`,
+            clone_url: `${this.origin}/${repository.full_name}.git`,
+        };
+    }
+
+    issue(repository, issue, people) {
+        const url = `${this.origin}/repos/${repository.full_name}/issues/${issue.number}`;
+        const { pull_request, pinned_comment, ...base } = this.base('issues/get');
+        const answer = {
+            ...base, id: issue.id, number: issue.number, title: issue.title, body: issue.body,
+            user: this.user(people(issue.user)), state: issue.state, url, comments_url: `${url}/comments`,
+            labels: issue.labels.map((name) => ({ ...base.labels[0], name })),
+            assignees: issue.assignees.map((login) => this.user(people(login))), assignee: null,
+            html_url: `https://github.com/${repository.full_name}/issues/${issue.number}`,
+            created_at: issue.created_at, updated_at: issue.updated_at, closed_at: null, closed_by: null,
+        };
+        if (issue.is_pull)
+            answer.pull_request = { url: `${this.origin}/repos/${repository.full_name}/pulls/${issue.number}` };
+        return answer;
+    }
+
+    comment(repository, comment, people, app) {
+        const path = `repos/${repository.full_name}/issues`;
+        const answer = {
+            ...this.base('issues/create-comment'), id: comment.id, body: comment.body,
+            user: this.user(people(comment.user)), created_at: comment.created_at, updated_at: comment.updated_at,
+            url: `${this.origin}/${path}/comments/${comment.id}`,
+            issue_url: `${this.origin}/${path}/${comment.issue_number}`,
+            html_url: `https://github.com/${repository.full_name}/issues/${comment.issue_number}#issuecomment-${comment.id}`,
+            performed_via_github_app: null,
+        };
+        if (comment.app_id !== null)
+            answer.performed_via_github_app = app?.id === comment.app_id
+                ? this.app(app) : { ...this.base('apps/get-authenticated'), id: comment.app_id };
+        return answer;
+    }
+
+    reaction(reaction, people) {
+        return {
+            ...this.base('reactions/create-for-issue'), id: reaction.id, content: reaction.content,
+            user: this.user(people(reaction.user)), created_at: reaction.created_at,
+        };
+    }
+
+    pull(repository, pull, people, { simple = false } = {}) {
+        const url = `${this.origin}/repos/${repository.full_name}/pulls/${pull.number}`;
+        const base = this.base(simple ? 'pulls/list' : 'pulls/get');
+        const side = (at, ref, sha) => ({
+            ...at, ref, sha, label: `${repository.owner}:${ref}`, user: this.user(people(repository.owner)),
+            repo: { ...at.repo, id: repository.id, name: repository.name, full_name: repository.full_name },
+        });
+        const closed = pull.state === 'closed' ? pull.updated_at : null;
+        const answer = {
+            ...base, id: pull.id, number: pull.number, title: pull.title, body: pull.body, state: pull.state,
+            draft: pull.draft, user: this.user(people(pull.user)), url,
+            html_url: `https://github.com/${repository.full_name}/pull/${pull.number}`,
+            head: side(base.head, pull.head, pull.head_sha), base: side(base.base, pull.base, pull.base_sha),
+            created_at: pull.created_at, updated_at: pull.updated_at, closed_at: closed,
+            merged_at: pull.merged ? closed : null, labels: [], assignees: [], assignee: null, milestone: null,
+        };
+        return simple ? answer : { ...answer, merged: pull.merged, merged_by: null };
+    }
+}

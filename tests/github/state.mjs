@@ -1,0 +1,192 @@
+// What the stand-in's GitHub holds: the App, people, tokens, repositories with their issues, comments,
+// reactions and pull requests. Plain records; who may do what is decided in access.mjs.
+import { randomBytes } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+
+export const now = () => new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+
+const TOKEN_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+
+function randomText(length) {
+    return [...randomBytes(length)].map((byte) => TOKEN_LETTERS[byte % TOKEN_LETTERS.length]).join('');
+}
+
+export class World {
+    constructor() {
+        this.reset();
+    }
+
+    reset() {
+        this.app = null;
+        this.people = new Map();       // lower-case login -> { login, id, type }
+        this.tokens = new Map();       // token -> { kind, login?, repositories?, permissions?, expires_at }
+        this.repositories = new Map(); // lower-case full name -> repository
+        this.renamed = new Map();      // lower-case old full name -> repository
+        this.lastId = 1000;
+    }
+
+    id() {
+        return ++this.lastId;
+    }
+
+    /// Add to the state. Members as described at the top of server.mjs.
+    setup({ app, users = [], tokens = [], repositories = [] }) {
+        if (app)
+            this.app = {
+                id: 1, slug: 'draftd', token_minutes: 60, token_format: 'stateless', suspended: false,
+                permissions: { contents: 'write', pull_requests: 'write', issues: 'write', metadata: 'read' },
+                ...app,
+            };
+        users.forEach((user) => this.addPerson(user.login, user));
+        tokens.forEach((token) => this.addUserToken(token));
+        repositories.forEach((repository) => this.addRepository(repository));
+    }
+
+    addPerson(login, { id, type } = {}) {
+        const known = this.people.get(login.toLowerCase());
+        if (known)
+            return Object.assign(known, { type: type ?? known.type });
+        const person = { login, id: id ?? this.id(), type: type ?? (login.endsWith('[bot]') ? 'Bot' : 'User') };
+        this.people.set(login.toLowerCase(), person);
+        return person;
+    }
+
+    person(login) {
+        return this.people.get(login.toLowerCase());
+    }
+
+    addUserToken({ token, login, expires_at = null }) {
+        this.addPerson(login);
+        this.tokens.set(token, { kind: 'user', login, expires_at });
+    }
+
+    mintToken(repositories, permissions) {
+        const { id, token_minutes, token_format } = this.app;
+        const token = token_format === 'classic'
+            ? `ghs_${randomText(36)}`
+            : `ghs_${id}_${randomText(36)}.${randomText(330)}.${randomText(140)}`;
+        const expires_at = new Date(Date.now() + token_minutes * 60_000).toISOString().replace(/\.\d+Z$/, 'Z');
+        this.tokens.set(token, { kind: 'installation', repositories, permissions, expires_at });
+        return { token, expires_at };
+    }
+
+    addRepository(input) {
+        const [owner, name] = input.full_name.split('/');
+        this.addPerson(owner, { type: 'Organization' });
+        const existing = this.repositories.get(input.full_name.toLowerCase());
+        const repository = existing ?? {
+            id: this.id(), owner, name, full_name: input.full_name, default_branch: 'main',
+            private: false, archived: false, drafts: true, installed: true, git_dir: null,
+            collaborators: {}, issues: new Map(), comments: new Map(), pulls: new Map(), lastNumber: 0,
+        };
+        const { issues = [], renamed_from = [], full_name, ...settings } = input;
+        Object.assign(repository, settings);
+        Object.keys(repository.collaborators).forEach((login) => this.addPerson(login));
+        this.repositories.set(full_name.toLowerCase(), repository);
+        renamed_from.forEach((old) => this.renamed.set(old.toLowerCase(), repository));
+        issues.forEach((issue) => this.addIssue(repository, issue));
+        return repository;
+    }
+
+    repository(fullName) {
+        return this.repositories.get(fullName.toLowerCase());
+    }
+
+    repositoryById(id) {
+        return [...this.repositories.values()].find((repository) => repository.id === id);
+    }
+
+    addIssue(repository, { number, title, body = '', user = 'ann', labels = [], assignees = [], state = 'open' }) {
+        const issue = {
+            id: this.id(), number: number ?? repository.lastNumber + 1, title, body, user, labels, assignees,
+            state, is_pull: false, reactions: [], created_at: now(), updated_at: now(),
+        };
+        this.addPerson(user);
+        repository.lastNumber = Math.max(repository.lastNumber, issue.number);
+        repository.issues.set(issue.number, issue);
+        return issue;
+    }
+
+    addComment(repository, issue, login, body, appId = null) {
+        const comment = {
+            id: this.id(), issue_number: issue.number, user: login, app_id: appId, body, reactions: [],
+            created_at: now(), updated_at: now(), history: [{ at: now(), body }],
+        };
+        this.addPerson(login);
+        repository.comments.set(comment.id, comment);
+        return comment;
+    }
+
+    editComment(comment, body) {
+        comment.body = body;
+        comment.updated_at = now();
+        comment.history.push({ at: now(), body });
+    }
+
+    /// Returns true when it is new.
+    addReaction(target, login, content) {
+        if (target.reactions.some((r) => r.user === login && r.content === content))
+            return false;
+        target.reactions.push({ id: this.id(), user: login, content, created_at: now() });
+        return true;
+    }
+
+    addPull(repository, login, { title, body = null, head, base, draft }, commits) {
+        const issue = this.addIssue(repository, { title, body: body ?? '', user: login });
+        issue.is_pull = true;
+        const pull = {
+            id: issue.id, number: issue.number, title, body, user: login, head, base, draft: Boolean(draft),
+            head_sha: commits.head, base_sha: commits.base, state: 'open', merged: false,
+            created_at: now(), updated_at: now(), history: [{ at: now(), title, body }],
+        };
+        repository.pulls.set(pull.number, pull);
+        return pull;
+    }
+
+    editPull(repository, pull, changes) {
+        Object.assign(pull, changes, { updated_at: now() });
+        const issue = repository.issues.get(pull.number);
+        Object.assign(issue, { title: pull.title, body: pull.body ?? '', state: pull.state });
+        pull.history.push({ at: now(), title: pull.title, body: pull.body });
+    }
+
+    /// Everything, as plain JSON, for a test to look at.
+    snapshot() {
+        const values = (map) => [...map.values()];
+        return {
+            app: this.app,
+            tokens: [...this.tokens].map(([token, record]) => ({ token, ...record })),
+            repositories: values(this.repositories).map((repository) => ({
+                ...repository,
+                issues: values(repository.issues).map((issue) => ({
+                    ...issue,
+                    comments: values(repository.comments).filter((c) => c.issue_number === issue.number),
+                })),
+                comments: undefined, // listed with their issues
+                pulls: values(repository.pulls),
+            })),
+        };
+    }
+}
+
+function git(repository, ...args) {
+    try {
+        return execFileSync('git', ['--git-dir', repository.git_dir, ...args],
+            { stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' }).trim();
+    } catch {
+        return null;
+    }
+}
+
+/// The commit that a branch points at; null when there is no such branch. A repository without a
+/// git directory has every branch.
+export function branchCommit(repository, branch) {
+    if (!repository.git_dir)
+        return '6dcb09b5b57875f334f61aebed695e2e4193db5e';
+    return git(repository, 'rev-parse', '--verify', '--quiet', `refs/heads/${branch}^{commit}`);
+}
+
+/// Does `head` have commits that `base` lacks?
+export function hasNewCommits(repository, base, head) {
+    return !repository.git_dir || git(repository, 'rev-list', '-n1', head, `^${base}`) !== '';
+}
