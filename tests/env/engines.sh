@@ -99,7 +99,7 @@ docker_unpack()
     (
         cd "$work/packages"
         # _apt may not write here: apt then warns and downloads as root
-        apt-get download -q docker.io containerd runc >&2 2>/dev/null ||
+        apt-get download -q docker.io containerd runc >/dev/null 2>&1 ||
             { apt-get update -q >&2 && apt-get download -q docker.io containerd runc >&2; }
     ) || fail "docker.io and containerd cannot be downloaded by apt-get"
     for package in "$work"/packages/*.deb; do
