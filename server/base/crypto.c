@@ -150,11 +150,12 @@ crypto_rs256_append(const struct secret *private_key_pem,
 {
     const struct bytes pem = secret_reveal(private_key_pem);
     BIO *reader = BIO_new_mem_buf(pem.ptr, (int)pem.len);
-    EVP_PKEY *key = reader ? PEM_read_bio_PrivateKey(reader, NULL, NULL, NULL) : NULL;
+    char no_passphrase[] = ""; /* given, so that OpenSSL does not ask for one on the terminal */
+    EVP_PKEY *key = reader ? PEM_read_bio_PrivateKey(reader, NULL, NULL, no_passphrase) : NULL;
     int r;
 
     if (!key || EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA)
-        r = err_set(err, ERR_INVALID, "the private key is not an RSA key in PEM form");
+        r = err_set(err, ERR_INVALID, "the private key is not an RSA key in PEM form without passphrase");
     else
         r = sign_rs256(key, message, signature, err);
     EVP_PKEY_free(key);

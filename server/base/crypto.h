@@ -38,7 +38,8 @@ void hmac_free(struct hmac *hmac);
 AUTO_DEFINE(struct hmac *, hmac_free)
 
 /* RSASSA-PKCS1-v1_5 with SHA-256 ("RS256" of RFC 7518) by a PEM private key (PKCS#1 or PKCS#8);
- * appends the signature in base64url.  Errors: ERR_INVALID not an RSA key in PEM; ERR_INTERNAL. */
+ * appends the signature in base64url.
+ * Errors: ERR_INVALID not an RSA key in PEM, or it has a passphrase; ERR_INTERNAL. */
 MUST_CHECK int crypto_rs256_append(const struct secret *private_key_pem,
                                    struct bytes message,
                                    struct strbuf *signature,

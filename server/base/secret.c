@@ -1,6 +1,7 @@
 /* See secret.h. */
 #include "server/base/secret.h"
 
+#include "server/base/env.h"
 #include "server/base/fs.h"
 #include "server/base/strbuf.h"
 
@@ -49,14 +50,14 @@ secret_reveal(const struct secret *secret)
     return bytes_of(secret->bytes, secret->len);
 }
 
-static char *
-resolve(const char *file, const char *base_dir)
+char *
+secret_path(const char *file, const char *base_dir)
 {
-    const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+    const char *credentials = env_get("CREDENTIALS_DIRECTORY");
 
     if (file[0] == '/')
         return str_printf("%s", file);
-    if (credentials && credentials[0])
+    if (credentials)
         return str_printf("%s/%s", credentials, file);
     return str_printf("%s/%s", base_dir ? base_dir : ".", file);
 }
@@ -64,7 +65,7 @@ resolve(const char *file, const char *base_dir)
 int
 secret_load(const char *file, const char *base_dir, struct secret **ret_secret, struct err *err)
 {
-    auto_free char *path = resolve(file, base_dir);
+    auto_free char *path = secret_path(file, base_dir);
     AUTO_DONE(strbuf_done) struct strbuf contents = STRBUF_INIT(MAX_SECRET_BYTES);
 
     if (!path)

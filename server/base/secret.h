@@ -7,9 +7,13 @@
 
 struct secret;
 
-/* Read a secret from a file. A trailing line end is dropped. A name that is not an absolute path is
- * looked for in $CREDENTIALS_DIRECTORY (systemd credentials), or below `base_dir` where that is not
- * set (NULL: the working directory).
+/* Where the file of a secret is. A name that is not an absolute path is looked for in
+ * $CREDENTIALS_DIRECTORY (systemd credentials), or below `base_dir` where that is not set (NULL: the
+ * working directory).
+ * Owns: the caller's, free().  NULL when out of memory. */
+MUST_CHECK char *secret_path(const char *file, const char *base_dir);
+
+/* Read a secret from the file at secret_path(). A trailing line end is dropped.
  * Owns: *ret_secret is the caller's, secret_free().
  * Errors: ERR_NOTFOUND no such file; ERR_INVALID empty or over 64 KiB; ERR_IO. The message names the
  * file, never the contents. */
