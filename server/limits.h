@@ -34,6 +34,7 @@
 /* Configuration files */
 #define LIMIT_CONFIG_BYTES (1024U * 1024)
 #define LIMIT_CONFIG_LIST 256U
+#define LIMIT_COMMAND_BYTES (16U * 1024)
 
 /* HTTP clients */
 #define LIMIT_ANSWER_BYTES (8U * 1024 * 1024)
