@@ -23,8 +23,8 @@ struct guard_settings {
 };
 
 struct repo_settings {
-    char *image; /* NULL: the operator's */
-    char *branch;/* base branch; NULL: the default branch */
+    char *image;  /* NULL: the operator's */
+    char *branch; /* base branch; NULL: the default branch */
     struct string_list setup;
     int64_t setup_timeout_minutes; /* 15 */
     struct check_settings *checks;
@@ -36,7 +36,8 @@ struct repo_settings {
 
 /* Read the file's contents; empty contents are all defaults. `faults` as in settings_load(), with
  * ".draftd.yml" as the file.
- * Owns: *ret_settings is the caller's, repo_settings_free().   Errors: ERR_INVALID there are faults. */
+ * Owns: *ret_settings is the caller's, repo_settings_free().   Errors: ERR_INVALID there are
+ * faults. */
 MUST_CHECK int repo_settings_parse(struct bytes contents,
                                    struct strbuf *faults,
                                    struct repo_settings **ret_settings,

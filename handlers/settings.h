@@ -1,7 +1,7 @@
 /* The operator's file, draftd.yml, as a whole: bound, checked and with its secrets loaded.
  *
- * Secrets come from files only; paths that are not absolute are looked for in $CREDENTIALS_DIRECTORY,
- * else beside the configuration file. */
+ * Secrets come from files only; paths that are not absolute are looked for in
+ * $CREDENTIALS_DIRECTORY, else beside the configuration file. */
 #pragma once
 
 #include "server/base/secret.h"
@@ -15,21 +15,16 @@ struct bot_settings {
     char *label; /* the label that starts a task; default "draftd" */
 };
 
-struct string_list {
-    char **items;
-    size_t count;
-};
-
 struct github_settings {
     bool present;
     char *webhook_secret_file;
     int64_t app_id; /* 0: machine user */
     char *app_private_key_file;
     char *token_file;
-    char *login;   /* NULL: asked from the API */
+    char *login; /* NULL: asked from the API */
     char *api_url;
     char *git_url;
-    char *ca_file; /* further trusted certificates; or NULL */
+    char *ca_file;                   /* further trusted certificates; or NULL */
     struct string_list repositories; /* patterns, "acme/" followed by '*' */
     /* loaded */
     struct secret *webhook_secret;
@@ -52,7 +47,8 @@ struct local_settings {
 };
 
 struct sandbox_settings {
-    char *engine;  /* "unix:///run/podman/podman.sock"; default: the first of the usual sockets that is there */
+    char *engine; /* "unix:///run/podman/podman.sock"; default: the first of the usual sockets that
+                     is there */
     char *image;
     int64_t memory_mib;      /* 4096 */
     double cpus;             /* 2 */
@@ -60,8 +56,8 @@ struct sandbox_settings {
     int64_t disk_mib;        /* 2048: of the work tree */
     int64_t tmp_mib;         /* 512 */
     int64_t timeout_minutes; /* 60: of a whole sandbox */
-    char *workspace;         /* "auto", "memory", "disk"; auto: memory when disk_mib <= memory_mib / 2 */
-    char *user_namespace;    /* "auto": where the engine offers it; "off" */
+    char *workspace; /* "auto", "memory", "disk"; auto: memory when disk_mib <= memory_mib / 2 */
+    char *user_namespace; /* "auto": where the engine offers it; "off" */
 };
 
 struct agent_profile {
@@ -71,7 +67,7 @@ struct agent_profile {
 };
 
 struct agents_settings {
-    char *default_profile; /* NULL with one profile: that one */
+    char *default_profile; /* with one profile: that one's name; NULL without profiles */
     struct agent_profile *profiles;
     size_t profile_count;
 };
@@ -91,6 +87,7 @@ struct settings {
     struct sandbox_settings sandbox;
     struct agents_settings agents;
     struct run_settings runs;
+    struct string_list warnings; /* "FILE:LINE: KEY: ...", for the log: nothing that stops us */
 };
 
 /* Read, bind, check and load the secrets. All faults are found at once: `faults` gets a line
@@ -101,6 +98,11 @@ MUST_CHECK int settings_load(const char *file,
                              struct strbuf *faults,
                              struct settings **ret_settings,
                              struct err *err);
+
+/* What `serve` needs beyond a right file: a platform, an agent. Appends to `faults` as
+ * settings_load() does. Errors: ERR_INVALID there are faults. */
+MUST_CHECK int
+settings_check_serve(const struct settings *settings, struct strbuf *faults, struct err *err);
 
 /* The settings of a program without a file: all defaults, no platform. */
 MUST_CHECK int settings_default(struct settings **ret_settings, struct err *err);
