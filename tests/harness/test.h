@@ -78,6 +78,16 @@ static jmp_buf test_leave; /* the one use of setjmp: a failed check must end its
             TEST_FAIL("%s failed with %d: %s", #call, result_, (error).msg);                       \
     } while (0)
 
+/* In a function of its own, so that no variable lives across setjmp(). */
+static int
+test_run_one(const struct test_case *c)
+{
+    if (setjmp(test_leave))
+        return 0;
+    c->run();
+    return 1;
+}
+
 static int
 test_run_all(int argc, char **argv)
 {
@@ -91,11 +101,9 @@ test_run_all(int argc, char **argv)
             wanted |= strcmp(argv[i], c->name) == 0;
         if (!wanted)
             continue;
-        const int failed = setjmp(test_leave);
-        if (!failed)
-            c->run();
-        failures += failed != 0;
-        printf("%s %d - %s\n", failed ? "not ok" : "ok", ++number, c->name);
+        const int passed = test_run_one(c);
+        failures += !passed;
+        printf("%s %d - %s\n", passed ? "ok" : "not ok", ++number, c->name);
     }
     printf("1..%d\n", number);
     return failures > 0;
