@@ -42,7 +42,8 @@ suggestion_offer(struct suggestion *suggestion, const char *name)
     const bool part = len >= SHORTEST_PART && (str_starts_with(name, suggestion->wanted) ||
                                                str_ends_with(name, suggestion->wanted));
     const size_t tolerated = len < 4 ? 1 : len < 9 ? 2 : 3;
-    const size_t distance = part ? 1 : suggest_distance(suggestion->wanted, name);
+    const size_t letters = suggest_distance(suggestion->wanted, name);
+    const size_t distance = part && letters > 1 ? 1 : letters;
 
     if (distance > tolerated || (suggestion->best && distance >= suggestion->distance))
         return;
