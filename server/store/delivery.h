@@ -1,5 +1,5 @@
-/* Deliveries: one HTTP request of a platform each, as received, unique by (platform, delivery id). The
- * body lies apart from the row, in chunks. All functions run inside a store function. */
+/* Deliveries: one HTTP request of a platform each, as received, unique by (platform, delivery id).
+ * The body lies apart from the row, in chunks. All functions run inside a store function. */
 #pragma once
 
 #include "server/base/err.h"
@@ -77,8 +77,8 @@ MUST_CHECK int delivery_finish(struct db *db,
                                int64_t task,
                                struct err *err);
 
-/* Try again at `next_ms`, counting an attempt. Later deliveries with the same `order_key` (the issue or
- * thread that they are about) wait for it: see delivery_is_blocked(). */
+/* Try again at `next_ms`, counting an attempt. Later deliveries with the same `order_key` (the
+ * issue or thread that they are about) wait for it: see delivery_is_blocked(). */
 MUST_CHECK int delivery_defer(struct db *db,
                               int64_t id,
                               const char *order_key,
@@ -87,11 +87,8 @@ MUST_CHECK int delivery_defer(struct db *db,
                               struct err *err);
 
 /* Is an earlier delivery with this order key still deferred? */
-MUST_CHECK int delivery_is_blocked(struct db *db,
-                                   int64_t id,
-                                   const char *order_key,
-                                   bool *ret_blocked,
-                                   struct err *err);
+MUST_CHECK int delivery_is_blocked(
+    struct db *db, int64_t id, const char *order_key, bool *ret_blocked, struct err *err);
 
 struct delivery_list {
     struct delivery **items;

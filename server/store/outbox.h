@@ -1,5 +1,5 @@
-/* The outbox: messages and calls owed to platforms, stored in the same transaction as the state that
- * causes them, delivered in order per thread. */
+/* The outbox: messages and calls owed to platforms, stored in the same transaction as the state
+ * that causes them, delivered in order per thread. */
 #pragma once
 
 #include "server/base/err.h"
@@ -48,8 +48,8 @@ struct outbox_new {
 };
 
 /* Owe a message. A status that is pending for the same task is replaced, keeping its place and its
- * count of attempts: only the newest text matters. A pending reaction or comment that is equal in every
- * field is owed once. */
+ * count of attempts: only the newest text matters. A pending reaction or comment that is equal in
+ * every field is owed once. */
 MUST_CHECK int
 outbox_put(struct db *db, const struct outbox_new *message, int64_t now_ms, struct err *err);
 

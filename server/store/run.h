@@ -17,10 +17,10 @@ enum run_stage {
     STAGE_SETUP,    /* the work sandbox is made ready */
     STAGE_BASELINE, /* what was red already */
     STAGE_AGENT,
-    STAGE_CHECK,    /* after the agent, in the work sandbox */
-    STAGE_EXPORT,   /* objects out, verified, guarded: head_commit is set after it */
-    STAGE_PROOF,    /* the exact commit, in a fresh sandbox */
-    STAGE_PUBLISH,  /* branch, draft */
+    STAGE_CHECK,   /* after the agent, in the work sandbox */
+    STAGE_EXPORT,  /* objects out, verified, guarded: head_commit is set after it */
+    STAGE_PROOF,   /* the exact commit, in a fresh sandbox */
+    STAGE_PUBLISH, /* branch, draft */
     STAGE_END,
 };
 
@@ -48,19 +48,19 @@ const char *run_verdict_name(enum run_verdict verdict);
 struct run {
     int64_t id;
     int64_t task;
-    int64_t number; /* 1, 2, ... within its task */
+    int64_t number;     /* 1, 2, ... within its task */
     char *trigger_kind; /* "label", "assignment", "mention", "retry", "command" */
     char *trigger_actor;
     int64_t trigger_ms; /* when it happened, by the platform's clock */
     char *agent;        /* profile asked for, or NULL: the configured one */
     enum run_state state;
     enum run_stage stage;
-    int64_t round; /* 0 before the first */
+    int64_t round;     /* 0 before the first */
     char *lease_owner; /* NULL: nobody */
     int64_t lease_number;
     int64_t lease_until_ms;
     int64_t not_before_ms;
-    int64_t attempts; /* how often it was claimed */
+    int64_t attempts;         /* how often it was claimed */
     int64_t waiting_since_ms; /* since when something needed is away; 0: it is not */
     char *cancel_requested;   /* who asked to stop, or NULL */
     char *base_commit;
@@ -104,12 +104,11 @@ struct run_list {
 void run_list_done(struct run_list *list);
 
 /* All runs of a task, oldest first. */
-MUST_CHECK int
-run_list(struct db *db, int64_t task, struct run_list *ret_list, struct err *err);
+MUST_CHECK int run_list(struct db *db, int64_t task, struct run_list *ret_list, struct err *err);
 
-/* Claim the oldest run that is queued and due, or whose lease has passed: it gets the next lease number,
- * its task becomes TASK_RUNNING.
- * Owns: *ret_run is the caller's.   Errors: ERR_NOTFOUND nothing to do. */
+/* Claim the oldest run that is queued and due, or whose lease has passed: it gets the next lease
+ * number, its task becomes TASK_RUNNING. Owns: *ret_run is the caller's.   Errors: ERR_NOTFOUND
+ * nothing to do. */
 MUST_CHECK int run_claim(struct db *db,
                          const char *owner,
                          int64_t now_ms,
@@ -133,8 +132,8 @@ run_renew_all(struct db *db, const char *owner, int64_t lease_until_ms, struct e
 /* At start: no run is held by `owner` any more (its earlier process is gone). */
 MUST_CHECK int run_release_all(struct db *db, const char *owner, struct err *err);
 
-/* Give a run back to the queue, not before `not_before_ms`; the task becomes TASK_QUEUED. `waiting` keeps
- * the first time at which it had to wait, otherwise that is cleared. */
+/* Give a run back to the queue, not before `not_before_ms`; the task becomes TASK_QUEUED. `waiting`
+ * keeps the first time at which it had to wait, otherwise that is cleared. */
 MUST_CHECK int run_give_back(struct db *db,
                              struct run_lease lease,
                              int64_t not_before_ms,
@@ -142,13 +141,10 @@ MUST_CHECK int run_give_back(struct db *db,
                              int64_t now_ms,
                              struct err *err);
 
-MUST_CHECK int run_set_stage(struct db *db,
-                             struct run_lease lease,
-                             enum run_stage stage,
-                             int64_t round,
-                             struct err *err);
-MUST_CHECK int run_set_base(
-    struct db *db, struct run_lease lease, const char *base_commit, struct err *err);
+MUST_CHECK int run_set_stage(
+    struct db *db, struct run_lease lease, enum run_stage stage, int64_t round, struct err *err);
+MUST_CHECK int
+run_set_base(struct db *db, struct run_lease lease, const char *base_commit, struct err *err);
 
 /* After the export: what will be proven and published. */
 MUST_CHECK int run_set_head(struct db *db,
@@ -157,8 +153,8 @@ MUST_CHECK int run_set_head(struct db *db,
                             const char *summary,
                             const char *flags,
                             struct err *err);
-MUST_CHECK int run_set_verdict(
-    struct db *db, struct run_lease lease, enum run_verdict verdict, struct err *err);
+MUST_CHECK int
+run_set_verdict(struct db *db, struct run_lease lease, enum run_verdict verdict, struct err *err);
 
 /* End the run. The task's own state is the caller's to set, in the same transaction. */
 MUST_CHECK int run_finish(struct db *db,
@@ -168,14 +164,10 @@ MUST_CHECK int run_finish(struct db *db,
                           int64_t now_ms,
                           struct err *err);
 
-/* Ask the task's live run to stop. A queued run ends at once (*ret_ended), a running one when its worker
- * sees it.  Errors: ERR_NOTFOUND no live run. */
-MUST_CHECK int run_request_cancel(struct db *db,
-                                  int64_t task,
-                                  const char *who,
-                                  int64_t now_ms,
-                                  bool *ret_ended,
-                                  struct err *err);
+/* Ask the task's live run to stop. A queued run ends at once (*ret_ended), a running one when its
+ * worker sees it.  Errors: ERR_NOTFOUND no live run. */
+MUST_CHECK int run_request_cancel(
+    struct db *db, int64_t task, const char *who, int64_t now_ms, bool *ret_ended, struct err *err);
 
 /* Ids of the runs held by `owner` that were asked to stop, at most `max`; *ret_count of them. */
 MUST_CHECK int run_list_canceled(struct db *db,

@@ -11,12 +11,13 @@
 struct db;
 
 enum step_kind { STEP_SETUP, STEP_BASELINE, STEP_AGENT, STEP_CHECK, STEP_INTERNAL };
+
 enum step_role { ROLE_WORK, ROLE_PROOF };
 
 enum step_end {
     STEP_RUNNING,
-    STEP_EXITED,      /* status is the exit status */
-    STEP_SIGNALED,    /* status is the signal */
+    STEP_EXITED,   /* status is the exit status */
+    STEP_SIGNALED, /* status is the signal */
     STEP_TIMED_OUT,
     STEP_CANCELED,
     STEP_NOT_STARTED, /* the command could not be executed, or the sandbox ended */
@@ -32,14 +33,14 @@ struct step {
     enum step_role role;
     enum step_kind kind;
     int64_t round;
-    char *name;    /* "test", "setup 1", the agent's profile */
+    char *name; /* "test", "setup 1", the agent's profile */
     char *command;
     int64_t started_ms;
     int64_t duration_ms;
     enum step_end end;
     int64_t status;
-    int64_t output_bytes; /* kept */
-    int64_t dropped_bytes;/* printed, not kept */
+    int64_t output_bytes;  /* kept */
+    int64_t dropped_bytes; /* printed, not kept */
 };
 
 void step_free(struct step *step);
@@ -70,8 +71,7 @@ struct step_list {
 void step_list_done(struct step_list *list);
 
 /* All steps of a run in order. */
-MUST_CHECK int
-step_list(struct db *db, int64_t run, struct step_list *ret_list, struct err *err);
+MUST_CHECK int step_list(struct db *db, int64_t run, struct step_list *ret_list, struct err *err);
 
 /* Append output from byte `offset` on to `buf`, at most `max` bytes. */
 MUST_CHECK int step_read(
@@ -107,6 +107,7 @@ const char *check_status_name(enum check_status status);
 const char *check_verdict_name(enum check_verdict verdict);
 
 enum check_phase { PHASE_BASELINE, PHASE_AFTER, PHASE_PROOF };
+
 #define CHECK_PHASE_COUNT 3
 
 struct check_execution {
@@ -138,11 +139,8 @@ MUST_CHECK int check_record(struct db *db,
                             enum check_phase phase,
                             const struct check_execution *execution,
                             struct err *err);
-MUST_CHECK int check_set_verdict(struct db *db,
-                                 int64_t run,
-                                 const char *name,
-                                 enum check_verdict verdict,
-                                 struct err *err);
+MUST_CHECK int check_set_verdict(
+    struct db *db, int64_t run, const char *name, enum check_verdict verdict, struct err *err);
 
 /* All results of a run, in the order in which they were first recorded. */
 MUST_CHECK int

@@ -2,8 +2,8 @@
  *
  * On SQLite one writer thread runs the functions of many callers in one commit, each in a savepoint
  * of its own, so that one failure does not take the others with it: the group commit. Readers have
- * connections of their own and see only what is committed. What a function may call is in db.h and in
- * the typed operations (delivery.h, task.h, run.h, step.h, outbox.h, draft.h). */
+ * connections of their own and see only what is committed. What a function may call is in db.h and
+ * in the typed operations (delivery.h, task.h, run.h, step.h, outbox.h, draft.h). */
 #pragma once
 
 #include "server/base/err.h"
@@ -13,18 +13,19 @@
 struct db;
 struct store;
 
-/* Work inside a transaction. It must not block on anything but the database, and it may be run again
- * after a failed commit: change only the database and `ctx`'s outputs. A non-zero return rolls back
- * what it did. */
+/* Work inside a transaction. It must not block on anything but the database, and it may be run
+ * again after a failed commit: change only the database and `ctx`'s outputs. A non-zero return
+ * rolls back what it did. */
 typedef int (*store_fn)(struct db *db, void *ctx, struct err *err);
 
-/* Called once when the function's effects are durable (code 0) or undone. Thread: the writer's own: be
- * short, do not call the store. */
+/* Called once when the function's effects are durable (code 0) or undone. Thread: the writer's own:
+ * be short, do not call the store. */
 typedef void (*store_done_fn)(void *ctx, int code, const struct err *err);
 
 /* Open (create, migrate) the store in the file `path`. Several processes may have it open.
  * Owns: *ret_store is the caller's, store_close().
- * Errors: ERR_INVALID not a store of ours, or newer than this program; ERR_IO; ERR_UNAVAILABLE locked. */
+ * Errors: ERR_INVALID not a store of ours, or newer than this program; ERR_IO; ERR_UNAVAILABLE
+ * locked. */
 MUST_CHECK int store_open(const char *path, struct store **ret_store, struct err *err);
 
 /* Finish what was submitted, stop the writer, close all connections. */
@@ -32,12 +33,12 @@ void store_close(struct store *store);
 AUTO_DEFINE(struct store *, store_close)
 
 /* Run `fn` and wait until its effects are durable.
- * Errors: those of `fn`; ERR_UNAVAILABLE disk full, I/O error, locked: nothing was changed. The store
- * recovers by itself when the cause is gone.   Thread: any but the writer's. */
+ * Errors: those of `fn`; ERR_UNAVAILABLE disk full, I/O error, locked: nothing was changed. The
+ * store recovers by itself when the cause is gone.   Thread: any but the writer's. */
 MUST_CHECK int store_transact(struct store *store, store_fn fn, void *ctx, struct err *err);
 
-/* As store_transact() without waiting: `done` is called later, exactly once, also when the queue is full
- * (then before this returns).   Borrows: ctx until then.   Thread: any. */
+/* As store_transact() without waiting: `done` is called later, exactly once, also when the queue is
+ * full (then before this returns).   Borrows: ctx until then.   Thread: any. */
 void store_submit(struct store *store, store_fn fn, store_done_fn done, void *ctx);
 
 /* Run `fn` on a reader's connection: one consistent snapshot, no changes allowed.   Thread: any. */
@@ -46,6 +47,6 @@ MUST_CHECK int store_read(struct store *store, store_fn fn, void *ctx, struct er
 /* Is the store able to commit? One empty write transaction, flushed.  Errors: ERR_UNAVAILABLE. */
 MUST_CHECK int store_ping(struct store *store, struct err *err);
 
-/* Copy the whole store, consistently, to a new file while it is in use.  Errors: ERR_IO, ERR_CONFLICT
- * the file exists. */
+/* Copy the whole store, consistently, to a new file while it is in use.  Errors: ERR_IO,
+ * ERR_CONFLICT the file exists. */
 MUST_CHECK int store_backup(struct store *store, const char *path, struct err *err);

@@ -1,5 +1,5 @@
-/* Tasks: one piece of work bound to one origin and one repository, owning one branch and at most one
- * draft. There is one task per origin; asking again makes a new run of it. */
+/* Tasks: one piece of work bound to one origin and one repository, owning one branch and at most
+ * one draft. There is one task per origin; asking again makes a new run of it. */
 #pragma once
 
 #include "server/base/err.h"
@@ -10,13 +10,13 @@
 struct db;
 
 enum task_state {
-    TASK_QUEUED,   /* a run waits for a worker */
-    TASK_RUNNING,  /* a worker holds its run */
-    TASK_DRAFTED,  /* ended: a draft is open */
-    TASK_UNCHANGED,/* ended: nothing to change */
-    TASK_HELD,     /* ended: the guard held the change back */
-    TASK_FAILED,   /* ended: see reason */
-    TASK_CANCELED, /* ended: somebody asked to stop */
+    TASK_QUEUED,    /* a run waits for a worker */
+    TASK_RUNNING,   /* a worker holds its run */
+    TASK_DRAFTED,   /* ended: a draft is open */
+    TASK_UNCHANGED, /* ended: nothing to change */
+    TASK_HELD,      /* ended: the guard held the change back */
+    TASK_FAILED,    /* ended: see reason */
+    TASK_CANCELED,  /* ended: somebody asked to stop */
 };
 
 #define TASK_STATE_COUNT 7
@@ -29,22 +29,22 @@ bool task_state_allows(enum task_state from, enum task_state to);
 
 struct task {
     int64_t id;
-    char *platform;     /* whose origin it is: "github" */
-    char *origin;       /* unique: "github:acme/api#42" */
-    char *thread;       /* what messages about it are ordered by; usually the origin */
-    char *repository;   /* "acme/api" */
-    int64_t number;     /* issue number; 0: none */
+    char *platform;   /* whose origin it is: "github" */
+    char *origin;     /* unique: "github:acme/api#42" */
+    char *thread;     /* what messages about it are ordered by; usually the origin */
+    char *repository; /* "acme/api" */
+    int64_t number;   /* issue number; 0: none */
     char *title;
     char *text;         /* what was asked, as received */
     char *url;          /* of the origin, or NULL */
     char *requested_by; /* login or name */
     enum task_state state;
-    char *branch;       /* NULL until the first run chose it */
-    char *base_branch;  /* NULL until then */
-    int64_t draft_number;  /* 0: none */
-    char *draft_url;       /* NULL: none */
-    char *status_ref;      /* the platform's id of the status comment; NULL: none yet */
-    char *reason;          /* the last word in one line, or NULL */
+    char *branch;         /* NULL until the first run chose it */
+    char *base_branch;    /* NULL until then */
+    int64_t draft_number; /* 0: none */
+    char *draft_url;      /* NULL: none */
+    char *status_ref;     /* the platform's id of the status comment; NULL: none yet */
+    char *reason;         /* the last word in one line, or NULL */
     int64_t created_ms;
     int64_t updated_ms;
 };
@@ -54,11 +54,8 @@ AUTO_DEFINE(struct task *, task_free)
 
 /* Insert a task in TASK_QUEUED from the fields of `task` (id, state and times are set here).
  * Errors: ERR_CONFLICT the origin has a task. */
-MUST_CHECK int task_insert(struct db *db,
-                           const struct task *task,
-                           int64_t now_ms,
-                           int64_t *ret_id,
-                           struct err *err);
+MUST_CHECK int task_insert(
+    struct db *db, const struct task *task, int64_t now_ms, int64_t *ret_id, struct err *err);
 
 MUST_CHECK int task_get(struct db *db, int64_t id, struct task **ret_task, struct err *err);
 MUST_CHECK int
@@ -96,5 +93,5 @@ struct task_list {
 void task_list_done(struct task_list *list);
 
 /* The newest `limit` tasks, newest first; only live ones when `live_only`. */
-MUST_CHECK int task_list(
-    struct db *db, bool live_only, size_t limit, struct task_list *ret_list, struct err *err);
+MUST_CHECK int
+task_list(struct db *db, bool live_only, size_t limit, struct task_list *ret_list, struct err *err);

@@ -1,0 +1,295 @@
+/* See run.h: runs without their leases, which are in run_lease.c. */
+#include "server/store/run.h"
+
+#include "server/base/strbuf.h"
+#include "server/store/row.h"
+#include "server/store/run_row.h"
+
+_Static_assert(RUN_QUEUED == 0 && RUN_RUNNING == 1 && RUN_ENDED == 2,
+               "written as numbers in SQL and in indexes");
+
+static const struct row_text texts[] = {
+    {3, offsetof(struct run, trigger_kind)},
+    {4, offsetof(struct run, trigger_actor)},
+    {6, offsetof(struct run, agent)},
+    {10, offsetof(struct run, lease_owner)},
+    {16, offsetof(struct run, cancel_requested)},
+    {17, offsetof(struct run, base_commit)},
+    {18, offsetof(struct run, head_commit)},
+    {21, offsetof(struct run, reason)},
+    {22, offsetof(struct run, summary)},
+    {23, offsetof(struct run, flags)},
+};
+#define TEXT_COUNT (sizeof(texts) / sizeof(texts[0]))
+
+const char *
+run_state_name(enum run_state state)
+{
+    static const char *const names[] = {
+        [RUN_QUEUED] = "queued",
+        [RUN_RUNNING] = "running",
+        [RUN_ENDED] = "ended",
+    };
+
+    return row_name(names, sizeof(names) / sizeof(names[0]), state);
+}
+
+const char *
+run_stage_name(enum run_stage stage)
+{
+    static const char *const names[] = {
+        [STAGE_FETCH] = "fetch", [STAGE_SETUP] = "setup",     [STAGE_BASELINE] = "baseline",
+        [STAGE_AGENT] = "agent", [STAGE_CHECK] = "check",     [STAGE_EXPORT] = "export",
+        [STAGE_PROOF] = "proof", [STAGE_PUBLISH] = "publish", [STAGE_END] = "end",
+    };
+
+    return row_name(names, sizeof(names) / sizeof(names[0]), stage);
+}
+
+const char *
+run_outcome_name(enum run_outcome outcome)
+{
+    static const char *const names[] = {
+        [OUTCOME_NONE] = "none", [OUTCOME_DRAFT] = "draft",   [OUTCOME_UNCHANGED] = "unchanged",
+        [OUTCOME_HELD] = "held", [OUTCOME_FAILED] = "failed", [OUTCOME_CANCELED] = "canceled",
+    };
+
+    return row_name(names, sizeof(names) / sizeof(names[0]), outcome);
+}
+
+const char *
+run_verdict_name(enum run_verdict verdict)
+{
+    static const char *const names[] = {
+        [VERDICT_NONE] = "none",
+        [VERDICT_VERIFIED] = "verified",
+        [VERDICT_NOT_VERIFIED] = "not_verified",
+        [VERDICT_NO_CHECKS] = "no_checks",
+    };
+
+    return row_name(names, sizeof(names) / sizeof(names[0]), verdict);
+}
+
+void
+run_free(struct run *run)
+{
+    if (!run)
+        return;
+    row_free_texts(run, texts, TEXT_COUNT);
+    free(run);
+}
+
+int
+run_row_load(struct db_stmt *stmt, struct run **ret_run, struct err *err)
+{
+    AUTO(run_free) struct run *run = calloc(1, sizeof(*run));
+    if (!run)
+        return err_set(err, ERR_NOMEM, "out of memory");
+
+    run->id = db_column_int(stmt, 0);
+    run->task = db_column_int(stmt, 1);
+    run->number = db_column_int(stmt, 2);
+    run->trigger_ms = db_column_int(stmt, 5);
+    run->state = (enum run_state)db_column_int(stmt, 7);
+    run->stage = (enum run_stage)db_column_int(stmt, 8);
+    run->round = db_column_int(stmt, 9);
+    run->lease_number = db_column_int(stmt, 11);
+    run->lease_until_ms = db_column_int(stmt, 12);
+    run->not_before_ms = db_column_int(stmt, 13);
+    run->attempts = db_column_int(stmt, 14);
+    run->waiting_since_ms = db_column_int(stmt, 15);
+    run->outcome = (enum run_outcome)db_column_int(stmt, 19);
+    run->verdict = (enum run_verdict)db_column_int(stmt, 20);
+    run->created_ms = db_column_int(stmt, 24);
+    run->started_ms = db_column_int(stmt, 25);
+    run->finished_ms = db_column_int(stmt, 26);
+    const int code = row_load_texts(stmt, run, texts, TEXT_COUNT, err);
+    if (!code)
+        *ret_run = TAKE(run);
+    return code;
+}
+
+int
+run_insert(
+    struct db *db, const struct run_new *run, int64_t now_ms, int64_t *ret_id, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+    bool row;
+
+    int code = db_prepare(
+        db,
+        "INSERT INTO run (task, number, trigger_kind, trigger_actor, trigger_ms, agent, created_ms)"
+        " VALUES ($1, (SELECT coalesce(max(number), 0) + 1 FROM run WHERE task = $1),"
+        " $2, $3, $4, $5, $6)"
+        " ON CONFLICT DO NOTHING RETURNING id",
+        &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, run->task);
+    db_bind_text(stmt, 2, run->trigger_kind);
+    db_bind_text(stmt, 3, run->trigger_actor);
+    db_bind_int(stmt, 4, run->trigger_ms);
+    db_bind_text(stmt, 5, run->agent);
+    db_bind_int(stmt, 6, now_ms);
+    code = db_step(stmt, &row, err);
+    if (code)
+        return code;
+    if (!row)
+        return err_set(err, ERR_CONFLICT, "task %lld has a run that is queued or running",
+                       (long long)run->task);
+    *ret_id = db_column_int(stmt, 0);
+    return 0;
+}
+
+int
+run_get(struct db *db, int64_t id, struct run **ret_run, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    int code = db_prepare(db, "SELECT " RUN_ROW_COLUMNS " FROM run WHERE id = $1", &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, id);
+    code = row_find(stmt, "run", id, err);
+    return code ? code : run_row_load(stmt, ret_run, err);
+}
+
+int
+run_latest(struct db *db, int64_t task, struct run **ret_run, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    int code = db_prepare(db,
+                          "SELECT " RUN_ROW_COLUMNS " FROM run WHERE task = $1"
+                          " ORDER BY number DESC LIMIT 1",
+                          &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, task);
+    code = row_find(stmt, "run of task", task, err);
+    return code ? code : run_row_load(stmt, ret_run, err);
+}
+
+void
+run_list_done(struct run_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        run_free(list->items[i]);
+    free(list->items);
+    *list = (struct run_list){0};
+}
+
+static int
+append(struct run_list *list, struct db_stmt *stmt, struct err *err)
+{
+    struct run **items = row_list_grow(list->items, list->count, sizeof(*items));
+    if (!items)
+        return err_set(err, ERR_NOMEM, "out of memory");
+
+    list->items = items;
+    const int code = run_row_load(stmt, &items[list->count], err);
+    list->count += !code;
+    return code;
+}
+
+int
+run_list(struct db *db, int64_t task, struct run_list *ret_list, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+    AUTO_DONE(run_list_done) struct run_list list = {0};
+    bool row = false;
+
+    int code = db_prepare(db, "SELECT " RUN_ROW_COLUMNS " FROM run WHERE task = $1 ORDER BY number",
+                          &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, task);
+    code = db_step(stmt, &row, err);
+    while (!code && row) {
+        code = append(&list, stmt, err);
+        if (!code)
+            code = db_step(stmt, &row, err);
+    }
+    if (code)
+        return code;
+    *ret_list = list;
+    list = (struct run_list){0};
+    return 0;
+}
+
+/* The task's live run.  Errors: ERR_NOTFOUND. */
+static int
+find_live(struct db *db, int64_t task, int64_t *ret_id, enum run_state *ret_state, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    int code =
+        db_prepare(db, "SELECT id, state FROM run WHERE task = $1 AND state IN (0, 1)", &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, task);
+    code = row_find(stmt, "queued or running run of task", task, err);
+    if (code)
+        return code;
+    *ret_id = db_column_int(stmt, 0);
+    *ret_state = (enum run_state)db_column_int(stmt, 1);
+    return 0;
+}
+
+static int
+cancel_queued(struct db *db, int64_t id, const char *who, int64_t now_ms, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+    char cut[LIMIT_REASON_BYTES + 1];
+
+    auto_free char *reason = str_printf("canceled by %s", who);
+    if (!reason)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    const int code = db_prepare(db,
+                                "UPDATE run SET state = 2, outcome = $1, reason = $2,"
+                                " cancel_requested = $3, waiting_since_ms = 0, finished_ms = $4"
+                                " WHERE id = $5",
+                                &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, OUTCOME_CANCELED);
+    db_bind_text(stmt, 2, row_reason(reason, cut));
+    db_bind_text(stmt, 3, who);
+    db_bind_int(stmt, 4, now_ms);
+    db_bind_int(stmt, 5, id);
+    return db_run(stmt, err);
+}
+
+/* The first who asked stays on record. */
+static int
+ask_running(struct db *db, int64_t id, const char *who, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(
+        db, "UPDATE run SET cancel_requested = coalesce(cancel_requested, $1) WHERE id = $2", &stmt,
+        err);
+    if (code)
+        return code;
+    db_bind_text(stmt, 1, who);
+    db_bind_int(stmt, 2, id);
+    return db_run(stmt, err);
+}
+
+int
+run_request_cancel(
+    struct db *db, int64_t task, const char *who, int64_t now_ms, bool *ret_ended, struct err *err)
+{
+    int64_t id = 0;
+    enum run_state state = RUN_QUEUED;
+
+    int code = find_live(db, task, &id, &state, err);
+    if (code)
+        return code;
+
+    const bool queued = state == RUN_QUEUED;
+    code = queued ? cancel_queued(db, id, who, now_ms, err) : ask_running(db, id, who, err);
+    if (!code)
+        *ret_ended = queued;
+    return code;
+}

@@ -1,0 +1,14 @@
+/* A run out of its row, for run.c and run_lease.c alone. */
+#pragma once
+
+#include "server/store/db.h"
+#include "server/store/run.h"
+
+#define RUN_ROW_COLUMNS                                                                            \
+    "id, task, number, trigger_kind, trigger_actor, trigger_ms, agent, state, stage, round, "      \
+    "lease_owner, lease_number, lease_until_ms, not_before_ms, attempts, waiting_since_ms, "       \
+    "cancel_requested, base_commit, head_commit, outcome, verdict, reason, summary, flags, "       \
+    "created_ms, started_ms, finished_ms"
+
+/* Copy the row that `stmt` is at, whose columns are RUN_ROW_COLUMNS. */
+MUST_CHECK int run_row_load(struct db_stmt *stmt, struct run **ret_run, struct err *err);

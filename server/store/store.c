@@ -1,0 +1,232 @@
+/* See store.h: opening, the readers' connections, and copies. Writing is in writer.c. */
+#include "server/store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+
+#include "server/base/fs.h"
+#include "server/base/str.h"
+#include "server/store/checkpoint.h"
+#include "server/store/migrations.h"
+#include "server/store/sqlite.h"
+#include "server/store/writer.h"
+
+#define READERS_KEPT 16
+#define FILE_MODE 0600 /* payloads of private repositories */
+
+struct store {
+    char *path;
+    struct checkpointer *checkpointer;
+    struct writer *writer;
+    pthread_mutex_t lock;
+    struct sqlite *readers[READERS_KEPT]; /* under lock: idle connections */
+    size_t reader_count;                  /* under lock */
+};
+
+static int
+make_file(const char *path, struct err *err)
+{
+    auto_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+    if (fd < 0)
+        return err_set_errno(err, ERR_IO, errno, "opening the store %s", path);
+    return 0;
+}
+
+/* The connections in their order: tables made ready, then upkeep, then the writer. */
+static int
+open_connections(struct store *store, struct err *err)
+{
+    AUTO(sqlite_close) struct sqlite *upkeep = NULL;
+    AUTO(sqlite_close) struct sqlite *sqlite = NULL;
+
+    int code = sqlite_open(store->path, CONNECTION_UPKEEP, &upkeep, err);
+    if (!code)
+        code = migrations_run(upkeep, err);
+    if (!code)
+        code = sqlite_open(store->path, CONNECTION_WRITER, &sqlite, err);
+    if (!code)
+        code = checkpointer_new(store->path, TAKE(upkeep), &store->checkpointer, err);
+    if (!code)
+        code = writer_new(store->path, TAKE(sqlite), store->checkpointer, &store->writer, err);
+    return code;
+}
+
+int
+store_open(const char *path, struct store **ret_store, struct err *err)
+{
+    AUTO(store_close) struct store *store = calloc(1, sizeof(*store));
+    if (!store)
+        return err_set(err, ERR_NOMEM, "out of memory");
+
+    pthread_mutex_init(&store->lock, NULL);
+    store->path = str_dup(path);
+    if (!store->path)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    int code = make_file(path, err);
+    if (code)
+        return code;
+    code = open_connections(store, err);
+    if (code)
+        return err_wrap(err, "opening the store %s", path);
+
+    *ret_store = TAKE(store);
+    return 0;
+}
+
+void
+store_close(struct store *store)
+{
+    if (!store)
+        return;
+    writer_free(store->writer);
+    checkpointer_free(store->checkpointer);
+    for (size_t i = 0; i < store->reader_count; i++)
+        sqlite_close(store->readers[i]);
+    pthread_mutex_destroy(&store->lock);
+    free(store->path);
+    free(store);
+}
+
+int
+store_transact(struct store *store, store_fn fn, void *ctx, struct err *err)
+{
+    return writer_transact(store->writer, fn, ctx, err);
+}
+
+void
+store_submit(struct store *store, store_fn fn, store_done_fn done, void *ctx)
+{
+    writer_submit(store->writer, fn, done, ctx);
+}
+
+static int
+take_reader(struct store *store, struct sqlite **ret_reader, struct err *err)
+{
+    struct sqlite *reader = NULL;
+
+    pthread_mutex_lock(&store->lock);
+    if (store->reader_count > 0)
+        reader = store->readers[--store->reader_count];
+    pthread_mutex_unlock(&store->lock);
+    if (!reader)
+        return sqlite_reopen(store->path, CONNECTION_READER, ret_reader, err);
+    *ret_reader = reader;
+    return 0;
+}
+
+static void
+give_reader(struct store *store, struct sqlite *reader)
+{
+    pthread_mutex_lock(&store->lock);
+    const bool room = store->reader_count < READERS_KEPT;
+    if (room)
+        store->readers[store->reader_count++] = reader;
+    pthread_mutex_unlock(&store->lock);
+    if (!room)
+        sqlite_close(reader);
+}
+
+int
+store_read(struct store *store, store_fn fn, void *ctx, struct err *err)
+{
+    AUTO(sqlite_close) struct sqlite *reader = NULL;
+
+    int code = take_reader(store, &reader, err);
+    if (!code)
+        code = sqlite_begin(reader, err);
+    if (code)
+        return code;
+
+    code = fn(&reader->db, ctx, err);
+    sqlite_rollback(reader);
+    if (code != ERR_UNAVAILABLE) /* otherwise it may be the connection: use another one next time */
+        give_reader(store, TAKE(reader));
+    return code;
+}
+
+static int
+ping(struct db *db, void *ctx, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    (void)ctx;
+    const int code = db_prepare(db, "UPDATE health SET pings = pings + 1 WHERE id = 1", &stmt, err);
+    return code ? code : db_run(stmt, err);
+}
+
+int
+store_ping(struct store *store, struct err *err)
+{
+    return store_transact(store, ping, NULL, err);
+}
+
+/* An I/O error while copying: of the store or, more likely, of the place that the copy goes to. */
+static int
+fail_copy(struct err *err, const struct err *cause, const char *path)
+{
+    const int code = cause->code == ERR_UNAVAILABLE ? ERR_IO : cause->code;
+
+    return err_set(err, code, "writing the backup %s: %s", path, cause->msg);
+}
+
+static int
+write_copy(struct store *store, const char *path, struct err *err)
+{
+    AUTO(sqlite_close) struct sqlite *sqlite = NULL;
+    struct err cause = {0};
+
+    int code = sqlite_open(store->path, CONNECTION_UPKEEP, &sqlite, &cause);
+    if (!code)
+        code = sqlite_copy(sqlite, path, &cause);
+    return code ? fail_copy(err, &cause, path) : 0;
+}
+
+static int
+flush_parent(const char *path, struct err *err)
+{
+    auto_free char *parent = str_dup(path);
+    if (!parent)
+        return err_set(err, ERR_NOMEM, "out of memory");
+
+    char *slash = strrchr(parent, '/');
+    if (slash)
+        slash[slash == parent] = '\0';
+    auto_close int fd = open(slash ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd))
+        return err_set_errno(err, ERR_IO, errno, "flushing the directory of %s", path);
+    return 0;
+}
+
+/* Give the finished copy its name, unless that is taken. */
+static int
+publish_copy(int fd, const char *temporary, const char *path, struct err *err)
+{
+    if (fsync(fd))
+        return err_set_errno(err, ERR_IO, errno, "flushing the backup %s", path);
+    if (link(temporary, path))
+        return err_set_errno(err, errno == EEXIST ? ERR_CONFLICT : ERR_IO, errno,
+                             "naming the backup %s", path);
+    return flush_parent(path, err);
+}
+
+int
+store_backup(struct store *store, const char *path, struct err *err)
+{
+    if (fs_exists(path))
+        return err_set(err, ERR_CONFLICT, "%s exists: a backup goes to a new file", path);
+
+    /* Under another name first, so that nobody takes a half of it for a backup. */
+    auto_free char *temporary = str_printf("%s.XXXXXX", path);
+    if (!temporary)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    auto_close int fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0)
+        return err_set_errno(err, ERR_IO, errno, "making the backup %s", path);
+
+    int code = write_copy(store, temporary, err);
+    if (!code)
+        code = publish_copy(fd, temporary, path, err);
+    unlink(temporary);
+    return code;
+}

@@ -1,0 +1,331 @@
+/* Runs: claiming, leases and their fencing, cancelling. */
+#include "tests/server/store/fixture.h"
+
+static struct run *
+claim(struct db *db, const char *owner, int64_t now_ms)
+{
+    struct run *run = NULL;
+    struct err err;
+
+    const int code = run_claim(db, owner, now_ms, now_ms + 60000, &run, &err);
+    CHECK(code == 0 || code == ERR_NOTFOUND);
+    return run;
+}
+
+static struct run_lease
+lease_of(const struct run *run)
+{
+    return (struct run_lease){.run = run->id, .number = run->lease_number};
+}
+
+static enum task_state
+task_state(struct db *db, int64_t id)
+{
+    AUTO(task_free) struct task *task = NULL;
+    struct err err;
+
+    CHECK_OK(task_get(db, id, &task, &err), err);
+    return task->state;
+}
+
+static struct run *
+get(struct db *db, int64_t id)
+{
+    struct run *run = NULL;
+    struct err err;
+
+    CHECK_OK(run_get(db, id, &run, &err), err);
+    return run;
+}
+
+TEST(names)
+{
+    CHECK_STR(run_state_name(RUN_QUEUED), "queued");
+    CHECK_STR(run_state_name(RUN_RUNNING), "running");
+    CHECK_STR(run_state_name(RUN_ENDED), "ended");
+    CHECK_STR(run_stage_name(STAGE_FETCH), "fetch");
+    CHECK_STR(run_stage_name(STAGE_PROOF), "proof");
+    CHECK_STR(run_stage_name(STAGE_END), "end");
+    CHECK_STR(run_outcome_name(OUTCOME_NONE), "none");
+    CHECK_STR(run_outcome_name(OUTCOME_CANCELED), "canceled");
+    CHECK_STR(run_verdict_name(VERDICT_NOT_VERIFIED), "not_verified");
+    CHECK_STR(run_verdict_name(VERDICT_NO_CHECKS), "no_checks");
+    CHECK_STR(run_stage_name((enum run_stage)99), "unknown");
+}
+
+TEST(one_live_run_for_each_task)
+{
+    struct fixture f;
+    struct err err;
+    int64_t other = -1;
+
+    fixture_begin(&f);
+    const int64_t task = fixture_task(f.db, "o");
+    const int64_t id = fixture_run(f.db, task);
+    AUTO(run_free) struct run *run = get(f.db, id);
+    CHECK_INT(run->task, task);
+    CHECK_INT(run->number, 1);
+    CHECK_STR(run->trigger_kind, "label");
+    CHECK_STR(run->trigger_actor, "ann");
+    CHECK_INT(run->trigger_ms, 900);
+    CHECK(!run->agent && !run->lease_owner && !run->cancel_requested && !run->head_commit);
+    CHECK_INT(run->state, RUN_QUEUED);
+    CHECK_INT(run->created_ms, 1000);
+    CHECK_INT(task_state(f.db, task), TASK_QUEUED);
+
+    const struct run_new again = {.task = task, .trigger_kind = "retry", .trigger_actor = "bob"};
+    CHECK_INT(run_insert(f.db, &again, 2000, &other, &err), ERR_CONFLICT);
+    AUTO(run_free) struct run *claimed = claim(f.db, "w", 2000);
+    CHECK_INT(claimed->id, id);
+    CHECK_INT(run_insert(f.db, &again, 2000, &other, &err), ERR_CONFLICT);
+    CHECK_INT(other, -1);
+    CHECK_OK(run_finish(f.db, lease_of(claimed), OUTCOME_FAILED, "no", 3000, &err), err);
+    CHECK_OK(run_insert(f.db, &again, 4000, &other, &err), err);
+
+    AUTO(run_free) struct run *latest = NULL;
+    CHECK_OK(run_latest(f.db, task, &latest, &err), err);
+    CHECK_INT(latest->id, other);
+    CHECK_INT(latest->number, 2);
+    struct run_list list = {0};
+    CHECK_OK(run_list(f.db, task, &list, &err), err);
+    CHECK_INT(list.count, 2);
+    CHECK_INT(list.items[0]->id, id);
+    CHECK_INT(list.items[1]->id, other);
+    run_list_done(&list);
+
+    struct run *none = NULL;
+    CHECK_INT(run_get(f.db, 999, &none, &err), ERR_NOTFOUND);
+    CHECK_INT(run_latest(f.db, 999, &none, &err), ERR_NOTFOUND);
+    CHECK(run_insert(f.db,
+                     &(struct run_new){.task = 999, .trigger_kind = "x", .trigger_actor = "y"}, 1,
+                     &other, &err) < 0);
+    fixture_done(&f);
+}
+
+TEST(claims_go_oldest_first)
+{
+    struct fixture f;
+
+    fixture_begin(&f);
+    CHECK(!claim(f.db, "w", 1000));
+    const int64_t task_a = fixture_task(f.db, "a");
+    const int64_t task_b = fixture_task(f.db, "b");
+    const int64_t a = fixture_run(f.db, task_a);
+    const int64_t b = fixture_run(f.db, task_b);
+    AUTO(run_free) struct run *first = claim(f.db, "w1", 2000);
+    CHECK_INT(first->id, a);
+    CHECK_INT(first->state, RUN_RUNNING);
+    CHECK_STR(first->lease_owner, "w1");
+    CHECK_INT(first->lease_number, 1);
+    CHECK_INT(first->lease_until_ms, 62000);
+    CHECK_INT(first->attempts, 1);
+    CHECK_INT(first->started_ms, 2000);
+    CHECK_INT(task_state(f.db, task_a), TASK_RUNNING);
+    CHECK_INT(task_state(f.db, task_b), TASK_QUEUED);
+    AUTO(run_free) struct run *second = claim(f.db, "w2", 2000);
+    CHECK_INT(second->id, b);
+    CHECK(!claim(f.db, "w3", 2000));
+    fixture_done(&f);
+}
+
+/* Every function that needs the lease, by one that was lost. */
+static void
+check_fenced(struct db *db, struct run_lease lease)
+{
+    struct err err;
+
+    CHECK_INT(run_check_lease(db, lease, &err), ERR_CONFLICT);
+    CHECK_INT(run_give_back(db, lease, 1, false, 1, &err), ERR_CONFLICT);
+    CHECK_INT(run_set_stage(db, lease, STAGE_PUBLISH, 9, &err), ERR_CONFLICT);
+    CHECK_INT(run_set_base(db, lease, "bad", &err), ERR_CONFLICT);
+    CHECK_INT(run_set_head(db, lease, "bad", "bad", "[]", &err), ERR_CONFLICT);
+    CHECK_INT(run_set_verdict(db, lease, VERDICT_VERIFIED, &err), ERR_CONFLICT);
+    CHECK_INT(run_finish(db, lease, OUTCOME_DRAFT, "bad", 1, &err), ERR_CONFLICT);
+    CHECK_CONTAINS(err.msg, "not held under lease");
+}
+
+TEST(a_passed_lease_is_taken_over_and_the_old_holder_changes_nothing)
+{
+    struct fixture f;
+    struct err err;
+
+    fixture_begin(&f);
+    const int64_t task = fixture_task(f.db, "o");
+    (void)fixture_run(f.db, task);
+    AUTO(run_free) struct run *old = claim(f.db, "w1", 1000);
+    CHECK_OK(run_set_stage(f.db, lease_of(old), STAGE_AGENT, 2, &err), err);
+    CHECK(!claim(f.db, "w2", 60999));
+    AUTO(run_free) struct run *taken = claim(f.db, "w2", 61000);
+    CHECK_INT(taken->id, old->id);
+    CHECK_INT(taken->lease_number, 2);
+    CHECK_INT(taken->attempts, 2);
+    CHECK_INT(taken->stage, STAGE_AGENT); /* goes on from there */
+    CHECK_INT(taken->round, 2);
+    CHECK_INT(taken->started_ms, 1000);
+    CHECK_INT(task_state(f.db, task), TASK_RUNNING);
+
+    check_fenced(f.db, lease_of(old));
+    AUTO(run_free) struct run *now = get(f.db, old->id);
+    CHECK_INT(now->state, RUN_RUNNING);
+    CHECK_INT(now->stage, STAGE_AGENT);
+    CHECK(!now->base_commit && !now->head_commit && !now->reason);
+    CHECK_STR(now->lease_owner, "w2");
+    CHECK_OK(run_check_lease(f.db, lease_of(taken), &err), err);
+
+    CHECK_OK(run_finish(f.db, lease_of(taken), OUTCOME_DRAFT, "draft", 70000, &err), err);
+    check_fenced(f.db, lease_of(taken)); /* nor after the end */
+    check_fenced(f.db, (struct run_lease){.run = 999, .number = 1});
+    fixture_done(&f);
+}
+
+TEST(renewing_prolongs_only_the_owner_s_leases)
+{
+    struct fixture f;
+    struct err err;
+
+    fixture_begin(&f);
+    const int64_t a = fixture_run(f.db, fixture_task(f.db, "a"));
+    const int64_t b = fixture_run(f.db, fixture_task(f.db, "b"));
+    AUTO(run_free) struct run *first = claim(f.db, "w1", 1000);
+    AUTO(run_free) struct run *second = claim(f.db, "w2", 1000);
+    CHECK_INT(first->id, a);
+    CHECK_INT(second->id, b);
+    CHECK_OK(run_renew_all(f.db, "w1", 100000, &err), err);
+    AUTO(run_free) struct run *taken = claim(f.db, "w3", 61000);
+    CHECK_INT(taken->id, b);
+    CHECK(!claim(f.db, "w3", 99999));
+    fixture_done(&f);
+}
+
+TEST(release_all_frees_what_an_earlier_process_held)
+{
+    struct fixture f;
+    struct err err;
+
+    fixture_begin(&f);
+    const int64_t task_a = fixture_task(f.db, "a");
+    const int64_t task_b = fixture_task(f.db, "b");
+    const int64_t a = fixture_run(f.db, task_a);
+    const int64_t b = fixture_run(f.db, task_b);
+    AUTO(run_free) struct run *mine = claim(f.db, "me", 1000);
+    AUTO(run_free) struct run *other = claim(f.db, "other", 1000);
+    CHECK_OK(run_release_all(f.db, "me", &err), err);
+    CHECK_INT(task_state(f.db, task_a), TASK_QUEUED);
+    CHECK_INT(task_state(f.db, task_b), TASK_RUNNING);
+    check_fenced(f.db, lease_of(mine));
+    CHECK_OK(run_check_lease(f.db, lease_of(other), &err), err);
+    AUTO(run_free) struct run *again = claim(f.db, "me", 1001);
+    CHECK_INT(again->id, a);
+    CHECK_INT(again->lease_number, 2);
+    CHECK(!claim(f.db, "me", 1001));
+    (void)b;
+    fixture_done(&f);
+}
+
+TEST(giving_back_waits_and_remembers_since_when)
+{
+    struct fixture f;
+    struct err err;
+
+    fixture_begin(&f);
+    const int64_t task = fixture_task(f.db, "o");
+    const int64_t id = fixture_run(f.db, task);
+    AUTO(run_free) struct run *first = claim(f.db, "w", 1000);
+    CHECK_OK(run_give_back(f.db, lease_of(first), 5000, true, 2000, &err), err);
+    CHECK_INT(task_state(f.db, task), TASK_QUEUED);
+    CHECK(!claim(f.db, "w", 4999));
+
+    AUTO(run_free) struct run *second = claim(f.db, "w", 5000);
+    CHECK_INT(second->id, id);
+    CHECK_INT(second->waiting_since_ms, 2000);
+    CHECK_OK(run_give_back(f.db, lease_of(second), 9000, true, 6000, &err), err);
+    AUTO(run_free) struct run *third = claim(f.db, "w", 9000);
+    CHECK_INT(third->waiting_since_ms, 2000); /* the first time counts */
+    CHECK_INT(third->attempts, 3);
+    CHECK_OK(run_give_back(f.db, lease_of(third), 0, false, 9500, &err), err);
+    AUTO(run_free) struct run *fourth = claim(f.db, "w", 9500);
+    CHECK_INT(fourth->waiting_since_ms, 0);
+    fixture_done(&f);
+}
+
+TEST(what_was_reached_is_kept)
+{
+    struct fixture f;
+    struct err err;
+
+    fixture_begin(&f);
+    const int64_t id = fixture_run(f.db, fixture_task(f.db, "o"));
+    AUTO(run_free) struct run *run = claim(f.db, "w", 1000);
+    const struct run_lease lease = lease_of(run);
+    CHECK_OK(run_set_base(f.db, lease, "aaaa", &err), err);
+    CHECK_OK(run_set_head(f.db, lease, "bbbb", "I did it", "[\"large\"]", &err), err);
+    CHECK_OK(run_set_verdict(f.db, lease, VERDICT_NOT_VERIFIED, &err), err);
+    CHECK_OK(run_finish(f.db, lease, OUTCOME_DRAFT, "draft #7", 9000, &err), err);
+    AUTO(run_free) struct run *got = get(f.db, id);
+    CHECK_INT(got->state, RUN_ENDED);
+    CHECK_STR(got->base_commit, "aaaa");
+    CHECK_STR(got->head_commit, "bbbb");
+    CHECK_STR(got->summary, "I did it");
+    CHECK_STR(got->flags, "[\"large\"]");
+    CHECK_INT(got->verdict, VERDICT_NOT_VERIFIED);
+    CHECK_INT(got->outcome, OUTCOME_DRAFT);
+    CHECK_STR(got->reason, "draft #7");
+    CHECK_INT(got->finished_ms, 9000);
+    CHECK(!got->lease_owner);
+    fixture_done(&f);
+}
+
+TEST(cancel_of_a_queued_run_ends_it)
+{
+    struct fixture f;
+    struct err err;
+    bool ended = false;
+
+    fixture_begin(&f);
+    const int64_t task = fixture_task(f.db, "o");
+    CHECK_INT(run_request_cancel(f.db, task, "bob", 2000, &ended, &err), ERR_NOTFOUND);
+    const int64_t id = fixture_run(f.db, task);
+    CHECK_OK(run_request_cancel(f.db, task, "bob", 2000, &ended, &err), err);
+    CHECK(ended);
+    AUTO(run_free) struct run *run = get(f.db, id);
+    CHECK_INT(run->state, RUN_ENDED);
+    CHECK_INT(run->outcome, OUTCOME_CANCELED);
+    CHECK_STR(run->reason, "canceled by bob");
+    CHECK_STR(run->cancel_requested, "bob");
+    CHECK_INT(run->finished_ms, 2000);
+    CHECK(!claim(f.db, "w", 5000));
+    (void)fixture_run(f.db, task); /* a new one may be asked for */
+    fixture_done(&f);
+}
+
+TEST(cancel_of_a_running_run_is_seen_by_its_holder)
+{
+    struct fixture f;
+    struct err err;
+    int64_t ids[2] = {0};
+    size_t count = 99;
+    bool ended = true;
+
+    fixture_begin(&f);
+    const int64_t task = fixture_task(f.db, "o");
+    const int64_t id = fixture_run(f.db, task);
+    AUTO(run_free) struct run *run = claim(f.db, "w", 1000);
+    CHECK_OK(run_list_canceled(f.db, "w", ids, 2, &count, &err), err);
+    CHECK_INT(count, 0);
+    CHECK_OK(run_request_cancel(f.db, task, "bob", 2000, &ended, &err), err);
+    CHECK(!ended);
+    CHECK_OK(run_request_cancel(f.db, task, "eve", 3000, &ended, &err), err);
+    CHECK_OK(run_list_canceled(f.db, "w", ids, 2, &count, &err), err);
+    CHECK_INT(count, 1);
+    CHECK_INT(ids[0], id);
+    CHECK_OK(run_list_canceled(f.db, "other", ids, 2, &count, &err), err);
+    CHECK_INT(count, 0);
+    CHECK_OK(run_list_canceled(f.db, "w", ids, 0, &count, &err), err);
+    CHECK_INT(count, 0);
+    CHECK_OK(run_check_lease(f.db, lease_of(run), &err), err); /* its holder ends it */
+    AUTO(run_free) struct run *got = get(f.db, id);
+    CHECK_STR(got->cancel_requested, "bob");
+    fixture_done(&f);
+}
+
+TEST_MAIN()
