@@ -1,8 +1,8 @@
 /* The HTTPS server: libmicrohttpd behind an event loop of our own.
  *
- * It collects a request's body up to its cap (in memory, or in an unnamed file when it is large), feeds
- * each piece to the route's handler as it arrives, and lets the handler answer later from any thread.
- * It knows nothing of what the routes mean. */
+ * It collects a request's body up to its cap (in memory, or in an unnamed file when it is large),
+ * feeds each piece to the route's handler as it arrives, and lets the handler answer later from any
+ * thread. It knows nothing of what the routes mean. */
 #pragma once
 
 #include "server/base/bytes.h"
@@ -17,8 +17,8 @@ struct http_exchange;
 
 /* A request's head. Everything borrowed, for the handler's `begin` only. */
 const char *http_request_path(const struct http_request *request);
-/* NULL when absent; names are compared without case.  A header sent twice with different values: the
- * first. */
+/* NULL when absent; names are compared without case.  A header sent twice with different values:
+ * the first. */
 const char *http_request_header(const struct http_request *request, const char *name);
 const char *http_request_peer(const struct http_request *request); /* "192.0.2.7" */
 
@@ -31,16 +31,19 @@ struct http_body {
 
 struct http_handler {
     /* The head is complete. *ret_state is handed to the others and to `drop` at the end. An error
-     * answers at once with err_http_status() and a JSON body; nothing more of the request is read than
-     * keeping the connection alive needs.  May be NULL: no state. */
+     * answers at once with err_http_status() and a JSON body; nothing more of the request is read
+     * than keeping the connection alive needs.  May be NULL: no state. */
     int (*begin)(void *ctx, const struct http_request *request, void **ret_state, struct err *err);
     /* A piece of the body.  May be NULL. */
     int (*data)(void *state, struct bytes piece, struct err *err);
-    /* The body is complete: call http_answer() exactly once, now or later, from any thread. `body` stays
-     * valid until the answer. */
-    void (*finish)(void *ctx, void *state, const struct http_body *body, struct http_exchange *exchange);
-    /* The request is over, answered or not.  After a `finish` this is called only once the answer was
-     * given, also when the client has gone away meanwhile.  May be NULL. */
+    /* The body is complete: call http_answer() exactly once, now or later, from any thread. `body`
+     * stays valid until the answer. */
+    void (*finish)(void *ctx,
+                   void *state,
+                   const struct http_body *body,
+                   struct http_exchange *exchange);
+    /* The request is over, answered or not.  After a `finish` this is called only once the answer
+     * was given, also when the client has gone away meanwhile.  May be NULL. */
     void (*drop)(void *state);
 };
 
@@ -65,18 +68,19 @@ void http_answer_json_status(struct http_exchange *exchange, unsigned status, co
 void http_answer_error(struct http_exchange *exchange, const struct err *error);
 
 struct http_options {
-    const char *address; /* numeric IPv4 or IPv6 */
-    uint16_t port;       /* 0: any free one */
+    const char *address;         /* numeric IPv4 or IPv6 */
+    uint16_t port;               /* 0: any free one */
     const char *certificate_pem; /* contents; both NULL: plain HTTP */
     const char *key_pem;
     const char *spool_dir; /* where large bodies go, as unnamed files */
     const struct http_route *routes;
     size_t route_count;
-    unsigned threads;      /* 0: two */
+    unsigned threads;                     /* 0: two */
     unsigned max_connections;             /* 0: LIMIT_CONNECTIONS */
-    unsigned max_connections_per_address; /* 0: LIMIT_CONNECTIONS_PER_ADDRESS; loopback is exempt behind a proxy */
-    bool behind_proxy;     /* no limit per address: the proxy is one address */
-    int64_t idle_ms, head_ms, body_ms; /* 0: the values of limits.h */
+    unsigned max_connections_per_address; /* 0: LIMIT_CONNECTIONS_PER_ADDRESS; loopback is exempt
+                                             behind a proxy */
+    bool behind_proxy;                    /* no limit per address: the proxy is one address */
+    int64_t idle_ms, head_ms, body_ms;    /* 0: the values of limits.h */
 };
 
 /* Numbers since the start, for metrics. */
@@ -97,5 +101,6 @@ MUST_CHECK int http_server_start(const struct http_options *options,
 uint16_t http_server_port(const struct http_server *server);
 void http_server_counters(const struct http_server *server, struct http_counters *ret_counters);
 
-/* Stop accepting; wait until the requests in flight are answered, at most `drain_ms`; close and free. */
+/* Stop accepting; wait until the requests in flight are answered, at most `drain_ms`; close and
+ * free. */
 void http_server_stop(struct http_server *server, int64_t drain_ms);
