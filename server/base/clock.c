@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -54,6 +55,46 @@ clock_format(int64_t unix_ms, char buf[CLOCK_TEXT_BYTES])
         date[0] = '\0';
     (void)snprintf(buf, CLOCK_TEXT_BYTES, "%s.%03" PRId64 "Z", date, millis);
     return buf;
+}
+
+/* "Z" or "+02:00": seconds to subtract; false when it is neither. */
+static bool
+parse_offset(const char *text, int64_t *ret_seconds)
+{
+    if (text[0] == 'Z' && !text[1]) {
+        *ret_seconds = 0;
+        return true;
+    }
+    for (size_t i = 0; i < 6; i++) {
+        const bool fits = i == 0 ? text[i] == '+' || text[i] == '-'
+                                 : i == 3 ? text[i] == ':' : text[i] >= '0' && text[i] <= '9';
+        if (!fits)
+            return false;
+    }
+    const int64_t hours = (text[1] - '0') * 10 + (text[2] - '0');
+    const int64_t minutes = (text[4] - '0') * 10 + (text[5] - '0');
+    *ret_seconds = (hours * 3600 + minutes * 60) * (text[0] == '-' ? -1 : 1);
+    return !text[6];
+}
+
+int64_t
+clock_parse(const char *text, int64_t otherwise)
+{
+    struct tm parts = {0};
+    int64_t millis = 0;
+    int64_t offset_seconds;
+    const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &parts) : NULL;
+
+    if (!rest)
+        return otherwise;
+    if (*rest == '.') {
+        int64_t scale = 100;
+        for (rest++; *rest >= '0' && *rest <= '9'; rest++, scale /= 10)
+            millis += (*rest - '0') * scale;
+    }
+    if (!parse_offset(rest, &offset_seconds))
+        return otherwise;
+    return ((int64_t)timegm(&parts) - offset_seconds) * MS_PER_SECOND + millis;
 }
 
 const char *

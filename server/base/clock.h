@@ -24,5 +24,9 @@ void clock_sleep_ms(int64_t duration_ms);
  * `buf`. */
 const char *clock_format(int64_t unix_ms, char buf[CLOCK_TEXT_BYTES]);
 
+/* Read an RFC 3339 time, "2026-11-21T05:00:00Z" with or without a fraction, in UTC or with an offset.
+ * Returns Unix milliseconds, or `otherwise` when `text` is NULL or not such a time. */
+int64_t clock_parse(const char *text, int64_t otherwise);
+
 /* `duration_ms` for people: "0.4 s", "42 s", "3 min 5 s", "2 h 10 min", into `buf`; returns `buf`. */
 const char *clock_format_duration(int64_t duration_ms, char buf[CLOCK_TEXT_BYTES]);

@@ -1,0 +1,176 @@
+/* See branch.h. */
+#include "handlers/branch.h"
+
+#include "handlers/app.h"
+#include "handlers/platform.h"
+#include "handlers/settings.h"
+#include "handlers/text.h"
+#include "server/base/clock.h"
+#include "server/base/str.h"
+#include "server/limits.h"
+#include "server/store/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MAX_NAMES_TRIED 50
+#define SUBJECT_BYTES 72
+#define MAX_NAME_BYTES 128
+
+int
+branch_identity(const struct settings *settings, char **ret_identity, struct err *err)
+{
+    const char *name = settings->bot.name;
+    char *identity = str_printf("%s <%s@localhost>", name, name);
+
+    if (!identity)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    *ret_identity = identity;
+    return 0;
+}
+
+int
+branch_commit_message(const struct task *task, char **ret_message, struct err *err)
+{
+    AUTO_DONE(strbuf_done) struct strbuf message = STRBUF_INIT(LIMIT_TEXT_BYTES);
+
+    text_append_line(&message, task->title, SUBJECT_BYTES);
+    strbuf_add_str(&message, "\n\nRequested by ");
+    text_append_line(&message, task->requested_by, SUBJECT_BYTES);
+    if (task->url)
+        strbuf_addf(&message, "\n%s", task->url);
+    strbuf_add_char(&message, '\n');
+    return strbuf_take(&message, ret_message, err);
+}
+
+int
+branch_remote(struct work *work,
+              struct source *ret_source,
+              struct repo_remote *ret_remote,
+              struct err *err)
+{
+    const int r =
+        work->session->platform->source(work->session, work->task->repository, ret_source, err);
+
+    if (r)
+        return r;
+    *ret_remote = (struct repo_remote){.url = ret_source->url,
+                                       .user = ret_source->user,
+                                       .password = ret_source->password,
+                                       .stop = work->stop};
+    return 0;
+}
+
+/* "draftd/42-fix-the-thing", or with the task's own number where the origin has none; then "-2",
+ * ... */
+static int
+compose_name(const struct work *work, int attempt, char **ret_name, struct err *err)
+{
+    AUTO_DONE(strbuf_done) struct strbuf name = STRBUF_INIT(MAX_NAME_BYTES);
+    const struct task *task = work->task;
+
+    strbuf_addf(&name, "draftd/%" PRId64 "-", task->number ? task->number : task->id);
+    text_append_slug(&name, task->title);
+    if (attempt > 1)
+        strbuf_addf(&name, "-%d", attempt);
+    return strbuf_take(&name, ret_name, err);
+}
+
+/* A name that the remote does not know: a branch that draftd did not make is never touched. */
+static int
+choose_name(struct work *work, const struct repo_remote *remote, char **ret_name, struct err *err)
+{
+    for (int attempt = 1; attempt <= MAX_NAMES_TRIED; attempt++) {
+        auto_free char *name = NULL;
+        char commit[REPO_COMMIT_BYTES];
+        int r = compose_name(work, attempt, &name, err);
+
+        if (r)
+            return r;
+        r = repo_remote_branch(work->mirror, remote, name, commit, err);
+        if (r == ERR_NOTFOUND) {
+            *ret_name = TAKE(name);
+            return 0;
+        }
+        if (r)
+            return r;
+    }
+    return err_set(err, ERR_CONFLICT,
+                   "the repository has %d branches named as this task's would be; "
+                   "remove old ones",
+                   MAX_NAMES_TRIED);
+}
+
+struct branch_work {
+    const struct work *work;
+    const char *branch;
+    const char *base_branch;
+};
+
+static int
+store_branch(struct db *db, void *ctx, struct err *err)
+{
+    const struct branch_work *chosen = ctx;
+    const struct work *work = chosen->work;
+    const int r = run_set_base(db, work->lease, work->base, err);
+
+    if (r)
+        return r;
+    return task_set_branch(db, work->task->id, chosen->branch, chosen->base_branch, err);
+}
+
+static int
+remember(struct work *work, const char *branch, const char *base_branch, struct err *err)
+{
+    struct branch_work chosen = {.work = work, .branch = branch, .base_branch = base_branch};
+    int r = store_transact(work->app->store, store_branch, &chosen, err);
+
+    if (!r)
+        r = str_set(&work->task->branch, branch, err);
+    if (!r)
+        r = str_set(&work->task->base_branch, base_branch, err);
+    return r;
+}
+
+/* The task's own branch, where an earlier run pushed it and people may have gone on; else the base.
+ */
+static int
+choose_start(struct work *work,
+             const struct repo_remote *remote,
+             const char *base_branch,
+             struct err *err)
+{
+    auto_free char *branch = NULL;
+    auto_free char *fetched = NULL;
+    int r;
+
+    if (!work->task->branch) {
+        r = choose_name(work, remote, &branch, err);
+        return r ? r : remember(work, branch, base_branch, err);
+    }
+    r = repo_fetch(work->mirror, remote, work->task->branch, &fetched, work->base, err);
+    if (r && r != ERR_NOTFOUND)
+        return r;
+    branch = str_dup(work->task->branch);
+    if (!branch)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    return remember(work, branch, base_branch, err);
+}
+
+int
+branch_fetch(struct work *work, struct err *err)
+{
+    AUTO_DONE(source_done) struct source source = {0};
+    struct repo_remote remote;
+    auto_free char *base_branch = NULL;
+    int r = branch_remote(work, &source, &remote, err);
+
+    if (!r)
+        r = repo_fetch(work->mirror, &remote, NULL, &base_branch, work->base, err);
+    if (r == ERR_NOTFOUND || r == ERR_AUTH)
+        return work_conclude(work, err, OUTCOME_FAILED, "%s", err->msg);
+    if (r)
+        return r;
+    return choose_start(work, &remote, base_branch, err);
+}

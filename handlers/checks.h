@@ -1,0 +1,36 @@
+/* Checks: executing them, and judging what their results mean. draftd runs them; the agent only
+ * claims. */
+#pragma once
+
+#include "handlers/work.h"
+#include "server/base/err.h"
+#include "server/store/step.h"
+
+/* What is said of one check, from the baseline and the proof. Pure. */
+enum check_verdict checks_judge(enum check_status baseline, enum check_status proof);
+
+/* What is said of a run: verified when no check is newly red and at least one is green. `checks`
+ * may be empty. Pure. */
+enum run_verdict checks_sum_up(const enum check_verdict *verdicts, size_t count);
+
+/* Is this execution bad news? */
+bool check_status_is_red(enum check_status status);
+
+/* The baseline of every check at `work->base`: kept ones are taken from the store, the others run
+ * in `box` and are kept. *ret_ran tells whether the work tree may have been touched.  Results are
+ * recorded in the store and written to `executions` (one for each check of the settings). */
+MUST_CHECK int checks_baseline(struct work *work,
+                               struct sandbox *box,
+                               struct check_execution *executions,
+                               bool *ret_ran,
+                               struct err *err);
+
+/* Run every check once; a red one that is not red in `baseline` gets one more try, for it may be
+ * flaky. */
+MUST_CHECK int checks_run(struct work *work,
+                          struct sandbox *box,
+                          enum check_phase phase,
+                          int64_t round,
+                          const struct check_execution *baseline,
+                          struct check_execution *executions,
+                          struct err *err);

@@ -1,0 +1,331 @@
+/* See github.h. What goes out: reactions, the status comment, the draft; each looks for its own
+ * earlier result first. Signatures: GitHub's documentation "Validating webhook deliveries". */
+#include "handlers/github.h"
+
+#include "handlers/app.h"
+#include "handlers/event.h"
+#include "handlers/report.h"
+#include "handlers/settings.h"
+#include "integrations/github.h"
+#include "server/base/str.h"
+#include "server/http/http.h"
+#include "server/store/delivery.h"
+#include "server/store/outbox.h"
+#include "server/store/store.h"
+#include "server/store/task.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+struct github_session {
+    struct session base;
+    struct github *client;
+};
+
+static bool
+is_configured(const struct settings *settings)
+{
+    return settings->github.present;
+}
+
+static const struct secret *
+signing_key(const struct settings *settings)
+{
+    return settings->github.webhook_secret;
+}
+
+static bool
+is_token(const char *text, size_t longest)
+{
+    const size_t len = strlen(text);
+
+    if (len == 0 || len > longest)
+        return false;
+    return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") == len;
+}
+
+static int
+admit(const struct http_request *request,
+      int64_t now_ms,
+      struct admission *ret_admission,
+      struct err *err)
+{
+    (void)now_ms; /* GitHub signs no time: replays are caught by the delivery id */
+    const char *signature = http_request_header(request, "X-Hub-Signature-256");
+    const char *delivery = http_request_header(request, "X-GitHub-Delivery");
+    const char *event = http_request_header(request, "X-GitHub-Event");
+    struct admission admission = {.mac_count = 1};
+
+    if (!signature || !str_starts_with(signature, "sha256="))
+        return err_set(err, ERR_AUTH,
+                       "X-Hub-Signature-256 is missing; set a secret in the webhook's settings");
+    if (hex_decode(bytes_of_str(signature + strlen("sha256=")), admission.macs[0], SHA256_BYTES,
+                   err))
+        return err_set(err, ERR_AUTH,
+                       "X-Hub-Signature-256 is not sha256= and 64 hexadecimal digits");
+    if (!delivery || !is_token(delivery, LIMIT_DELIVERY_ID_BYTES))
+        return err_set(err, ERR_INVALID, "X-GitHub-Delivery is missing or not an id");
+    if (!event || !is_token(event, LIMIT_EVENT_NAME_BYTES))
+        return err_set(err, ERR_INVALID, "X-GitHub-Event is missing or not a name");
+    (void)snprintf(admission.delivery_id, sizeof(admission.delivery_id), "%s", delivery);
+    (void)snprintf(admission.event, sizeof(admission.event), "%s", event);
+    *ret_admission = admission;
+    return 0;
+}
+
+static int
+read_delivery(const struct settings *settings,
+              const struct delivery *delivery,
+              struct bytes body,
+              struct event **ret_event,
+              struct err *err)
+{
+    return github_read_event(settings, delivery->event, body, ret_event, err);
+}
+
+static bool
+serves(const struct settings *settings, const char *repository)
+{
+    const struct string_list *patterns = &settings->github.repositories;
+
+    for (size_t i = 0; i < patterns->count; i++)
+        if (str_matches_glob(repository, patterns->items[i]))
+            return true;
+    return false;
+}
+
+static int
+open_session(struct app *app,
+             const struct stop *stop,
+             struct session **ret_session,
+             struct err *err)
+{
+    const struct github_settings *settings = &app->settings->github;
+    const struct github_options options = {
+        .api_url = settings->api_url,
+        .git_url = settings->git_url,
+        .ca_file = settings->ca_file,
+        .app_id = settings->app_id,
+        .app_private_key = settings->app_private_key,
+        .token = settings->token,
+        .login = settings->login,
+        .stop = stop,
+    };
+    auto_free struct github_session *session = calloc(1, sizeof(*session));
+
+    if (!session)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    session->base = (struct session){.platform = &github_platform, .app = app};
+    const int r = github_new(&options, app->tokens, &session->client, err);
+    if (r)
+        return r;
+    *ret_session = &TAKE(session)->base;
+    return 0;
+}
+
+static struct github *
+client_of(struct session *session)
+{
+    return ((struct github_session *)session)->client;
+}
+
+static void
+close_session(struct session *session)
+{
+    github_free(client_of(session));
+    free(session);
+}
+
+/* GitHub folds "maintain" into write and "triage" into read. Somebody unknown may not. */
+static int
+may(struct session *session,
+    const char *repository,
+    const char *actor,
+    bool *ret_yes,
+    struct err *err)
+{
+    auto_free char *permission = NULL;
+    const int r = github_permission(client_of(session), repository, actor, &permission, err);
+
+    if (r == ERR_NOTFOUND) {
+        *ret_yes = false;
+        return 0;
+    }
+    if (r)
+        return r;
+    *ret_yes = str_equal(permission, "admin") || str_equal(permission, "write");
+    return 0;
+}
+
+static int
+find_source(struct session *session,
+            const char *repository,
+            struct source *ret_source,
+            struct err *err)
+{
+    struct source source = {0};
+    const int r = github_git_access(client_of(session), repository, &source.url, &source.user,
+                                    &source.password, err);
+
+    if (r)
+        return r;
+    *ret_source = source;
+    return 0;
+}
+
+struct status_ref_work {
+    int64_t task;
+    char ref[24];
+};
+
+static int
+store_status_ref(struct db *db, void *ctx, struct err *err)
+{
+    const struct status_ref_work *work = ctx;
+    return task_set_status_ref(db, work->task, work->ref, err);
+}
+
+/* The comment of an earlier attempt, when there may have been one; else a new one. */
+static int
+find_or_create_status(struct session *session,
+                      const struct outbox_message *message,
+                      const struct task *task,
+                      struct err *err)
+{
+    struct github *client = client_of(session);
+    struct status_ref_work work = {.task = task->id};
+    auto_free char *marker = NULL;
+    int64_t comment = 0;
+    int r = report_marker(task->id, session->app->instance, &marker, err);
+
+    if (r)
+        return r;
+    r = message->attempts > 1
+            ? github_find_comment(client, task->repository, task->number, marker, &comment, err)
+            : ERR_NOTFOUND;
+    if (!r)
+        r = github_edit_comment(client, task->repository, comment, message->body, err);
+    else if (r == ERR_NOTFOUND)
+        r = github_create_comment(client, task->repository, task->number, message->body, &comment,
+                                  err);
+    if (r)
+        return r;
+    (void)snprintf(work.ref, sizeof(work.ref), "%" PRId64, comment);
+    return store_transact(session->app->store, store_status_ref, &work, err);
+}
+
+static int
+send_status(struct session *session,
+            const struct outbox_message *message,
+            const struct task *task,
+            struct err *err)
+{
+    int64_t comment;
+
+    if (task->status_ref && !str_to_i64(task->status_ref, &comment, err)) {
+        const int r =
+            github_edit_comment(client_of(session), task->repository, comment, message->body, err);
+        if (r != ERR_NOTFOUND)
+            return r;
+        /* somebody deleted it: the last word still has to be said */
+    }
+    return find_or_create_status(session, message, task, err);
+}
+
+static int
+send_message(struct session *session,
+             const struct outbox_message *message,
+             const struct task *task,
+             struct err *err)
+{
+    int64_t comment = 0;
+    int64_t ignored;
+
+    switch (message->kind) {
+    case OUTBOX_STATUS:
+        return send_status(session, message, task, err);
+    case OUTBOX_REACTION:
+        if (message->target && str_to_i64(message->target, &comment, err))
+            return ERR_INVALID;
+        return github_react(client_of(session), task->repository, task->number, comment,
+                            message->body, err);
+    case OUTBOX_COMMENT:
+        return github_create_comment(client_of(session), task->repository, task->number,
+                                     message->body, &ignored, err);
+    }
+    return err_set(err, ERR_INTERNAL, "unknown kind of message");
+}
+
+static int64_t
+retry_after_ms(struct session *session)
+{
+    return github_retry_after_ms(client_of(session));
+}
+
+/* The open pull request of the task's own branch. A closed one stays closed: people decided. */
+static int
+find_or_create_pull(struct github *client,
+                    const struct task *task,
+                    const struct draft_request *request,
+                    struct github_pull *ret_pull,
+                    struct err *err)
+{
+    const struct github_pull_new wanted = {
+        .title = request->title,
+        .body = request->body,
+        .head = request->branch,
+        .base = request->base_branch,
+        .draft = true,
+    };
+    AUTO_DONE(github_pull_done) struct github_pull found = {0};
+    const int r = github_find_pull(client, task->repository, request->branch, &found, err);
+
+    if (r && r != ERR_NOTFOUND)
+        return r;
+    if (r || !found.open)
+        return github_create_pull(client, task->repository, &wanted, ret_pull, err);
+
+    const int edited = github_edit_pull(client, task->repository, found.number, request->title,
+                                        request->body, err);
+    if (edited)
+        return edited;
+    *ret_pull = found;
+    found = (struct github_pull){0};
+    return 0;
+}
+
+static int
+put_draft(struct session *session,
+          const struct task *task,
+          const struct draft_request *request,
+          int64_t *ret_number,
+          char **ret_url,
+          struct err *err)
+{
+    AUTO_DONE(github_pull_done) struct github_pull pull = {0};
+    const int r = find_or_create_pull(client_of(session), task, request, &pull, err);
+
+    if (r)
+        return r;
+    *ret_number = pull.number;
+    *ret_url = TAKE(pull.url);
+    return 0;
+}
+
+const struct platform github_platform = {
+    .name = "github",
+    .path = "/webhooks/github",
+    .is_configured = is_configured,
+    .signing_key = signing_key,
+    .admit = admit,
+    .read = read_delivery,
+    .serves = serves,
+    .open = open_session,
+    .close = close_session,
+    .may = may,
+    .source = find_source,
+    .send = send_message,
+    .retry_after_ms = retry_after_ms,
+    .put_draft = put_draft,
+    .closes_issue = true,
+};

@@ -1,0 +1,16 @@
+/* The platform "github": issues and their comments in, one status comment and a draft pull request
+ * out. */
+#pragma once
+
+#include "handlers/platform.h"
+
+extern const struct platform github_platform;
+
+/* Read a verified delivery of GitHub (github_read.c): `event_name` is X-GitHub-Event.
+ * Source of the fields: GitHub's documentation "Webhook events and payloads".
+ * Owns: *ret_event is the caller's.   Errors: ERR_INVALID not what GitHub documents. */
+MUST_CHECK int github_read_event(const struct settings *settings,
+                                 const char *event_name,
+                                 struct bytes body,
+                                 struct event **ret_event,
+                                 struct err *err);

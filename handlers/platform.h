@@ -1,0 +1,150 @@
+/* A platform: one row of functions. handlers/<platform>.c reads what it sends and says what it is
+ * owed; integrations/<platform>.c speaks its API. A new platform is those two files and one line in
+ * platform.c. */
+#pragma once
+
+#include "server/base/crypto.h"
+#include "server/base/err.h"
+#include "server/limits.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct app;
+struct delivery;
+struct event;
+struct http_request;
+struct outbox_message;
+struct platform;
+struct settings;
+struct stop;
+struct task;
+
+#define ADMISSION_MACS 8
+
+/* What a request's head says, before its body: who it is, and which signatures would prove it. */
+struct admission {
+    char delivery_id[LIMIT_DELIVERY_ID_BYTES + 1];
+    char event[LIMIT_EVENT_NAME_BYTES + 1];
+    char prefix[LIMIT_DELIVERY_ID_BYTES + 64];        /* hashed before the body */
+    unsigned char macs[ADMISSION_MACS][SHA256_BYTES]; /* any one that fits will do */
+    size_t mac_count;
+};
+
+/* A platform's client, belonging to one thread. First member of each platform's own structure. */
+struct session {
+    const struct platform *platform;
+    struct app *app;
+};
+
+/* Where a repository is fetched from and pushed to. */
+struct source {
+    char *url;
+    char *user;
+    struct secret *password;
+};
+
+void source_done(struct source *source);
+
+/* What is to stand in a draft; borrowed. */
+struct draft_request {
+    const char *title;
+    const char *body;
+    const char *branch;
+    const char *base_branch;
+    const char *head_commit;
+};
+
+struct platform {
+    const char *name; /* "github" */
+    const char *path; /* "/webhooks/github" */
+
+    /* Does the configuration have it? */
+    bool (*is_configured)(const struct settings *settings);
+
+    /* The key of its signatures. Borrowed. */
+    const struct secret *(*signing_key)(const struct settings *settings);
+
+    /* Read the head of a request.  Runs in a receiving thread: no network, no store.
+     * Errors: ERR_AUTH no signature, or not of the documented form; ERR_INVALID another header. */
+    int (*admit)(const struct http_request *request,
+                 int64_t now_ms,
+                 struct admission *ret_admission,
+                 struct err *err);
+
+    /* Read a verified delivery.  Owns: *ret_event is the caller's.
+     * Errors: ERR_INVALID not what the platform documents. */
+    int (*read)(const struct settings *settings,
+                const struct delivery *delivery,
+                struct bytes body,
+                struct event **ret_event,
+                struct err *err);
+
+    /* Is this repository served at all? */
+    bool (*serves)(const struct settings *settings, const char *repository);
+
+    /* A client for the calling thread.  Borrows: app, stop.  Owns: *ret_session goes to close(). */
+    int (*open)(struct app *app,
+                const struct stop *stop,
+                struct session **ret_session,
+                struct err *err);
+    void (*close)(struct session *session);
+
+    /* May this actor have work done in the repository?  Errors: as the integration's. */
+    int (*may)(struct session *session,
+               const char *repository,
+               const char *actor,
+               bool *ret_yes,
+               struct err *err);
+
+    /* Where the repository is.  Owns: the caller's, source_done(). */
+    int (*source)(struct session *session,
+                  const char *repository,
+                  struct source *ret_source,
+                  struct err *err);
+
+    /* Deliver what is owed. Looks for its own earlier result first when `message->attempts` is
+     * over 1. NULL: nothing is ever owed to it. */
+    int (*send)(struct session *session,
+                const struct outbox_message *message,
+                const struct task *task,
+                struct err *err);
+
+    /* How long to wait after send() or may() failed with ERR_LIMIT.  May be NULL: use the backoff.
+     */
+    int64_t (*retry_after_ms)(struct session *session);
+
+    /* Find the task's open draft or make it, and give it this title and body. Writes number and URL
+     * (the caller's, free(); may be NULL). Never touches one that is not a draft of ours. */
+    int (*put_draft)(struct session *session,
+                     const struct task *task,
+                     const struct draft_request *request,
+                     int64_t *ret_number,
+                     char **ret_url,
+                     struct err *err);
+
+    /* Is the origin an issue that a merged draft closes? */
+    bool closes_issue;
+};
+
+/* All platforms, ended by NULL. */
+extern const struct platform *const platforms[];
+
+/* NULL when there is none of that name. */
+const struct platform *platform_find(const char *name);
+
+/* The sessions of one thread, opened when first needed. */
+struct sessions {
+    struct app *app;
+    const struct stop *stop;
+    struct session *open[8];
+};
+
+MUST_CHECK int sessions_get(struct sessions *sessions,
+                            const struct platform *platform,
+                            struct session **ret_session,
+                            struct err *err);
+void sessions_done(struct sessions *sessions);
+
+/* Is it "owner/name" of letters, digits, '-', '_' and '.', neither part "." or ".."? */
+bool repository_name_is_sane(const char *name);

@@ -1,0 +1,41 @@
+/* Changes of tasks that people ask for, each one transaction with what it owes to their thread.
+ * They run inside store functions, so that a delivery is marked as handled together with its
+ * effect. */
+#pragma once
+
+#include "server/base/err.h"
+
+#include <stdint.h>
+
+struct app;
+struct db;
+struct event;
+
+/* Make a task of an event, or a new run of the task that its origin has already.
+ * *ret_task: the task.  Errors: ERR_CONFLICT nothing new is asked: a run is live, or the event
+ * happened before the last run ended (err says so). */
+MUST_CHECK int task_start(struct db *db,
+                          const struct app *app,
+                          const char *platform,
+                          const struct event *event,
+                          int64_t now_ms,
+                          int64_t *ret_task,
+                          struct err *err);
+
+/* Another run of an ended task, because somebody asked for it by its number.
+ * Errors: ERR_NOTFOUND; ERR_CONFLICT it is under way. */
+MUST_CHECK int task_retry(struct db *db,
+                          const struct app *app,
+                          int64_t task,
+                          const char *actor,
+                          int64_t now_ms,
+                          struct err *err);
+
+/* Ask a task's live run to stop. One that waits for a worker ends here and now.
+ * Errors: ERR_NOTFOUND nothing is under way. */
+MUST_CHECK int task_cancel(struct db *db,
+                           const struct app *app,
+                           int64_t task,
+                           const char *actor,
+                           int64_t now_ms,
+                           struct err *err);

@@ -1,0 +1,298 @@
+/* See worker.h. Policy on failures lives here: what is retried, how long, and what the thread is
+ * told meanwhile. */
+#include "handlers/worker.h"
+
+#include "handlers/announce.h"
+#include "handlers/app.h"
+#include "handlers/live.h"
+#include "handlers/platform.h"
+#include "handlers/task_run.h"
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/base/str.h"
+#include "server/limits.h"
+#include "server/metrics.h"
+#include "server/service.h"
+#include "server/store/store.h"
+
+#include <stdlib.h>
+
+#define FIRST_RETRY_MS (5 * MS_PER_SECOND)
+#define MOST_RETRY_MS (5 * MS_PER_MINUTE)
+#define TELL_AFTER_MS (5 * MS_PER_MINUTE) /* something is away: the thread is told */
+#define GIVE_UP_MS MS_PER_DAY
+#define SANDBOX_TRIES 3 /* a sandbox that ends by itself may be the change's own doing */
+
+struct worker {
+    struct app *app;
+};
+
+int
+worker_new(struct app *app, struct worker **ret_worker, struct err *err)
+{
+    struct worker *worker = calloc(1, sizeof(*worker));
+
+    if (!worker)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    worker->app = app;
+    *ret_worker = worker;
+    return 0;
+}
+
+void
+worker_free(struct worker *worker)
+{
+    free(worker);
+}
+
+struct claim_work {
+    const struct app *app;
+    struct run *run;
+    struct task *task;
+};
+
+static int
+claim(struct db *db, void *ctx, struct err *err)
+{
+    struct claim_work *claimed = ctx;
+    const int64_t now_ms = clock_now_ms();
+    AUTO(run_free) struct run *run = NULL;
+    int r = run_claim(db, claimed->app->owner, now_ms, now_ms + LEASE_MS, &run, err);
+
+    if (r)
+        return r;
+    task_free(TAKE(claimed->task)); /* of an earlier try whose commit failed */
+    r = task_get(db, run->task, &claimed->task, err);
+    if (r)
+        return r;
+    run_free(claimed->run);
+    claimed->run = TAKE(run);
+    return 0;
+}
+
+static enum task_state
+state_after(enum run_outcome outcome)
+{
+    switch (outcome) {
+    case OUTCOME_DRAFT:
+        return TASK_DRAFTED;
+    case OUTCOME_UNCHANGED:
+        return TASK_UNCHANGED;
+    case OUTCOME_HELD:
+        return TASK_HELD;
+    case OUTCOME_CANCELED:
+        return TASK_CANCELED;
+    case OUTCOME_NONE:
+    case OUTCOME_FAILED:
+        return TASK_FAILED;
+    }
+    return TASK_FAILED;
+}
+
+struct end_work {
+    const struct work *work;
+    int64_t now_ms;
+};
+
+/* Run, task and the last word to the thread: one transaction. */
+static int
+store_end(struct db *db, void *ctx, struct err *err)
+{
+    const struct end_work *end = ctx;
+    const struct work *work = end->work;
+    const struct ending *ending = &work->ending;
+    int r = run_finish(db, work->lease, ending->outcome, ending->reason, end->now_ms, err);
+
+    if (!r)
+        r = task_set_state(db, work->task->id, state_after(ending->outcome), ending->reason,
+                           end->now_ms, err);
+    if (!r)
+        r = announce_status(
+            db, work->app, work->task->id,
+            &(struct announcement){.output = ending->output, .detail = ending->detail}, end->now_ms,
+            err);
+    return r;
+}
+
+struct give_back_work {
+    const struct work *work;
+    int64_t not_before_ms;
+    bool waiting;
+    const char *waiting_for; /* to be told; or NULL */
+    int64_t now_ms;
+};
+
+static int
+store_give_back(struct db *db, void *ctx, struct err *err)
+{
+    const struct give_back_work *back = ctx;
+    const struct work *work = back->work;
+    int r = run_give_back(db, work->lease, back->not_before_ms, back->waiting, back->now_ms, err);
+
+    if (!r && back->waiting_for)
+        r = announce_status(db, work->app, work->task->id,
+                            &(struct announcement){.waiting_for = back->waiting_for}, back->now_ms,
+                            err);
+    return r;
+}
+
+/* Something needed is away: later again, for a day. The longer it lasts the less often it is tried.
+ */
+static int
+wait_for(struct work *work, const struct err *cause, struct err *err)
+{
+    const int64_t now_ms = clock_now_ms();
+    const int64_t since_ms = work->run->waiting_since_ms ? work->run->waiting_since_ms : now_ms;
+    const int64_t waited_ms = now_ms - since_ms;
+    int64_t pause_ms = waited_ms / 4;
+
+    if (waited_ms > GIVE_UP_MS)
+        return work_conclude(work, err, OUTCOME_FAILED, "gave up after a day: %s", cause->msg);
+    if (pause_ms < FIRST_RETRY_MS)
+        pause_ms = FIRST_RETRY_MS;
+    if (pause_ms > MOST_RETRY_MS)
+        pause_ms = MOST_RETRY_MS;
+    log_warning("run_waits", kv_int("task", work->task->id), kv_int("run", work->run->id),
+                kv_int("for_ms", pause_ms), kv_str("reason", cause->msg));
+    return store_transact(work->app->store, store_give_back,
+                          &(struct give_back_work){
+                              .work = work,
+                              .not_before_ms = now_ms + pause_ms,
+                              .waiting = true,
+                              .waiting_for = waited_ms >= TELL_AFTER_MS ? cause->msg : NULL,
+                              .now_ms = now_ms,
+                          },
+                          err);
+}
+
+struct reload_work {
+    int64_t id;
+    struct run *run;
+};
+
+static int
+reload(struct db *db, void *ctx, struct err *err)
+{
+    struct reload_work *again = ctx;
+    return run_get(db, again->id, &again->run, err);
+}
+
+static int
+conclude_canceled(struct work *work, struct err *err)
+{
+    struct reload_work again = {.id = work->run->id};
+    const int r = store_read(work->app->store, reload, &again, err);
+
+    if (r)
+        return r;
+    run_free(work->run);
+    work->run = again.run;
+    return work_conclude(work, err, OUTCOME_CANCELED, "cancelled by %s",
+                         again.run->cancel_requested ? again.run->cancel_requested : "somebody");
+}
+
+static int
+stopped(struct work *work, struct err *err)
+{
+    const int64_t now_ms = clock_now_ms();
+
+    if (live_why(work->app->live, work->run->id) == LIVE_CANCELED)
+        return conclude_canceled(work, err);
+    log_info("run_given_back", kv_int("task", work->task->id), kv_int("run", work->run->id));
+    return store_transact(
+        work->app->store, store_give_back,
+        &(struct give_back_work){.work = work, .not_before_ms = now_ms, .now_ms = now_ms}, err);
+}
+
+/* What to do about a pipeline that did not reach an ending of its own. */
+static int
+handle_failure(struct work *work, const struct err *cause, struct err *err)
+{
+    if (stop_raised(work->stop))
+        return stopped(work, err);
+    if (cause->code == ERR_TIMEOUT && work->run->stage != STAGE_FETCH &&
+        work->run->stage != STAGE_PUBLISH)
+        return work_conclude(work, err, OUTCOME_FAILED, "ran out of time: %s", cause->msg);
+    if (cause->code == ERR_REMOTE && work->run->stage != STAGE_PUBLISH &&
+        work->run->attempts >= SANDBOX_TRIES)
+        return work_conclude(work, err, OUTCOME_FAILED, "%s", cause->msg);
+    if (err_retryable(cause->code) || cause->code == ERR_LIMIT || cause->code == ERR_IO)
+        return wait_for(work, cause, err);
+    return work_conclude(work, err, OUTCOME_FAILED, "%s", cause->msg);
+}
+
+static void
+end_run(struct work *work)
+{
+    struct err error = {0};
+    struct end_work end = {.work = work, .now_ms = clock_now_ms()};
+    const int r = store_transact(work->app->store, store_end, &end, &error);
+
+    if (r) {
+        /* the lease passes and the run is taken up again, or another worker has it already */
+        log_error("run_not_ended", kv_int("task", work->task->id), kv_int("run", work->run->id),
+                  kv_str("error", error.msg));
+        return;
+    }
+    metric_count(METRIC_RUNS_ENDED);
+    log_info("run_ended", kv_int("task", work->task->id), kv_int("run", work->run->id),
+             kv_str("outcome", run_outcome_name(work->ending.outcome)),
+             kv_str("verdict", run_verdict_name(work->run->verdict)),
+             kv_str("reason", work->ending.reason));
+    service_wake(work->app->sender);
+}
+
+static void
+run_pipeline(struct worker *worker, struct work *work)
+{
+    struct sessions sessions = {.app = worker->app, .stop = work->stop};
+    struct err cause = {0};
+    struct err error = {0};
+    const struct platform *platform = platform_find(work->task->platform);
+    int r = platform ? sessions_get(&sessions, platform, &work->session, &cause)
+                     : err_set(&cause, ERR_INVALID, "this program knows no platform %s",
+                               work->task->platform);
+
+    if (!r)
+        r = task_run(work, &cause);
+    if (r == ERR_CONFLICT && !stop_raised(work->stop)) {
+        log_warning("run_lost", kv_int("task", work->task->id), kv_int("run", work->run->id),
+                    kv_str("reason", cause.msg));
+    } else if (r && handle_failure(work, &cause, &error)) {
+        log_error("run_not_ended", kv_int("task", work->task->id), kv_int("run", work->run->id),
+                  kv_str("error", error.msg));
+    }
+    if (!work_goes_on(work))
+        end_run(work);
+    sessions_done(&sessions);
+}
+
+int64_t
+worker_turn(void *ctx)
+{
+    struct worker *worker = ctx;
+    struct app *app = worker->app;
+    AUTO_DONE(work_done) struct work work = {.app = app};
+    struct claim_work claimed = {.app = app};
+    struct err error = {0};
+    int r = store_transact(app->store, claim, &claimed, &error);
+
+    work.run = claimed.run;
+    work.task = claimed.task;
+    if (r == ERR_NOTFOUND)
+        return POLL_MS;
+    if (!r)
+        r = live_add(app->live, work.run->id, &work.stop, &error);
+    if (r) {
+        log_error("claim_failed", kv_str("error", error.msg));
+        return MS_PER_SECOND;
+    }
+    const int64_t run = work.run->id;
+    work.lease = (struct run_lease){.run = run, .number = work.run->lease_number};
+    metric_count(METRIC_RUNS_CLAIMED);
+    log_info("run_claimed", kv_int("task", work.task->id), kv_int("run", run),
+             kv_int("attempt", work.run->attempts), kv_str("repository", work.task->repository));
+    run_pipeline(worker, &work);
+    live_remove(app->live, run);
+    return 0;
+}

@@ -1,0 +1,188 @@
+/* `draftd cancel`, `retry` and `replay`: changes made in the store; a serving process sees them
+ * within a moment. */
+#include "handlers/app.h"
+#include "handlers/dispatch.h"
+#include "handlers/task_change.h"
+#include "server/base/clock.h"
+#include "server/base/env.h"
+#include "server/base/str.h"
+#include "server/cli.h"
+#include "server/cli_common.h"
+#include "server/limits.h"
+#include "server/process.h"
+#include "server/store/delivery.h"
+#include "server/store/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static const char cancel_usage[] = "usage: draftd cancel [--config FILE] TASK\n";
+static const char retry_usage[] = "usage: draftd retry [--config FILE] TASK\n";
+static const char replay_usage[] =
+    "usage: draftd replay [--config FILE] [--dry-run] DELIVERY\n"
+    "\n"
+    "Handle a stored delivery again. DELIVERY is draftd's number or the platform's id.\n";
+
+struct change_options {
+    struct cli cli;
+    bool dry_run;
+    const char *argument;
+};
+
+static int
+read_options(int argc, char **argv, const char *usage, struct change_options *options)
+{
+    static const struct option known[] = {
+        CLI_COMMON_OPTIONS,
+        {.name = "dry-run", .has_arg = no_argument, .val = 'd'},
+        {0},
+    };
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        if (option == 'h') {
+            (void)fputs(usage, stdout);
+            return -1;
+        }
+        if (option == 'd' && usage == replay_usage)
+            options->dry_run = true;
+        else if (!cli_take_option(&options->cli, option))
+            return cli_misused("%s does not know that option", argv[0]);
+    }
+    if (argc - optind != 1)
+        return cli_misused("%s takes one number", argv[0]);
+    options->argument = argv[optind];
+    return EXIT_DONE;
+}
+
+/* A process beside the serving one: it claims nothing, so it takes no lock. */
+static int
+open_process(const struct cli *cli, struct settings **ret_settings, struct process **ret_process)
+{
+    AUTO(settings_free) struct settings *settings = NULL;
+    struct err error = {0};
+    const int status = cli_load_settings(cli, &settings);
+
+    if (status)
+        return status;
+    if (process_open(&(struct process_options){.settings = settings}, ret_process, &error))
+        return cli_fail(&error);
+    *ret_settings = TAKE(settings);
+    return EXIT_DONE;
+}
+
+typedef int (*change_fn)(struct db *db,
+                         const struct app *app,
+                         int64_t task,
+                         const char *actor,
+                         int64_t now_ms,
+                         struct err *err);
+
+struct change_work {
+    change_fn change;
+    const struct app *app;
+    int64_t task;
+    const char *actor;
+};
+
+static int
+apply(struct db *db, void *ctx, struct err *err)
+{
+    const struct change_work *work = ctx;
+    return work->change(db, work->app, work->task, work->actor, clock_now_ms(), err);
+}
+
+static int
+change_task(int argc, char **argv, const char *usage, change_fn change, const char *done)
+{
+    AUTO(settings_free) struct settings *settings = NULL;
+    AUTO(process_close) struct process *process = NULL;
+    struct change_options options = {0};
+    struct err error = {0};
+    const char *user = env_get("USER");
+    int status = read_options(argc, argv, usage, &options);
+
+    if (status)
+        return status < 0 ? EXIT_DONE : status;
+    struct change_work work = {.change = change, .actor = user ? user : "the operator"};
+    if (!cli_read_id(options.argument, &work.task))
+        return EXIT_USAGE;
+    status = open_process(&options.cli, &settings, &process);
+    if (status)
+        return status;
+    work.app = process_app(process);
+    if (store_transact(work.app->store, apply, &work, &error))
+        return cli_fail(&error);
+    (void)printf("task %" PRId64 " %s\n", work.task, done);
+    return EXIT_DONE;
+}
+
+int
+cli_cancel(int argc, char **argv)
+{
+    return change_task(argc, argv, cancel_usage, task_cancel, "is asked to stop");
+}
+
+int
+cli_retry(int argc, char **argv)
+{
+    return change_task(argc, argv, retry_usage, task_retry, "is queued again");
+}
+
+struct find_work {
+    const char *name;
+    struct delivery *delivery;
+};
+
+static int
+find_delivery(struct db *db, void *ctx, struct err *err)
+{
+    struct find_work *find = ctx;
+    const int r = delivery_find(db, find->name, &find->delivery, err);
+    return r == ERR_NOTFOUND ? err_set(err, ERR_NOTFOUND, "there is no delivery %.80s", find->name)
+                             : r;
+}
+
+/* Ours or the platform's. */
+static int
+resolve_delivery(struct store *store, const char *name, int64_t *ret_id, struct err *err)
+{
+    struct find_work find = {.name = name};
+
+    if (!str_to_i64(name, ret_id, NULL))
+        return 0;
+    const int r = store_read(store, find_delivery, &find, err);
+    if (!r)
+        *ret_id = find.delivery->id;
+    delivery_free(find.delivery);
+    return r;
+}
+
+int
+cli_replay(int argc, char **argv)
+{
+    AUTO(settings_free) struct settings *settings = NULL;
+    AUTO(process_close) struct process *process = NULL;
+    AUTO(dispatcher_free) struct dispatcher *dispatcher = NULL;
+    AUTO_DONE(strbuf_done) struct strbuf said = STRBUF_INIT(LIMIT_REASON_BYTES * 2);
+    struct change_options options = {0};
+    struct err error = {0};
+    int64_t id = 0;
+    int status = read_options(argc, argv, replay_usage, &options);
+
+    if (status)
+        return status < 0 ? EXIT_DONE : status;
+    status = open_process(&options.cli, &settings, &process);
+    if (status)
+        return status;
+    struct app *app = process_app(process);
+    int r = resolve_delivery(app->store, options.argument, &id, &error);
+    if (!r)
+        r = dispatcher_new(app, &dispatcher, &error);
+    if (!r)
+        r = dispatcher_replay(dispatcher, id, options.dry_run, &said, &error);
+    if (r)
+        return cli_fail(&error);
+    cli_print_outside(strbuf_str(&said));
+    return EXIT_DONE;
+}

@@ -1,0 +1,111 @@
+/* See cli_common.h. */
+#include "server/cli_common.h"
+
+#include "server/base/fs.h"
+#include "server/base/str.h"
+#include "server/cli.h"
+#include "server/limits.h"
+#include "server/store/store.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+bool
+cli_take_option(struct cli *cli, int option)
+{
+    switch (option) {
+    case 'c':
+        cli->config = optarg;
+        return true;
+    case 'j':
+        cli->json = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+int
+cli_fail(const struct err *error)
+{
+    (void)fprintf(stderr, "draftd: %s\n", error->msg);
+    switch (error->code) {
+    case ERR_INVALID:
+        return EXIT_USAGE;
+    case ERR_NOTFOUND:
+    case ERR_UNAVAILABLE:
+        return EXIT_MISSING;
+    default:
+        return EXIT_WORK_FAILED;
+    }
+}
+
+int
+cli_misused(const char *format, ...)
+{
+    va_list args;
+
+    (void)fputs("draftd: ", stderr);
+    va_start(args, format);
+    (void)vfprintf(stderr, format, args);
+    va_end(args);
+    (void)fputs("; see `draftd help`\n", stderr);
+    return EXIT_USAGE;
+}
+
+int
+cli_load_settings(const struct cli *cli, struct settings **ret_settings)
+{
+    AUTO_DONE(strbuf_done) struct strbuf faults = STRBUF_INIT(LIMIT_CONFIG_BYTES);
+    struct err error = {0};
+    const int r =
+        settings_load(cli->config ? cli->config : CLI_CONFIG_FILE, &faults, ret_settings, &error);
+
+    (void)fputs(strbuf_str(&faults), stderr);
+    if (r == ERR_INVALID && faults.len > 0)
+        return EXIT_USAGE;
+    return r ? cli_fail(&error) : EXIT_DONE;
+}
+
+int
+cli_open_store(const struct cli *cli, struct settings **ret_settings, struct store **ret_store)
+{
+    AUTO(settings_free) struct settings *settings = NULL;
+    struct err error = {0};
+    const int loaded = cli_load_settings(cli, &settings);
+
+    if (loaded != EXIT_DONE)
+        return loaded;
+    auto_free char *path = str_printf("%s/draftd.db", settings->server.state_dir);
+    if (!path)
+        return cli_fail(&(struct err){.code = ERR_NOMEM, .msg = "out of memory"});
+    if (!fs_exists(path)) {
+        (void)err_set(&error, ERR_NOTFOUND, "there is no store at %s; has `draftd serve` run yet?",
+                      path);
+        return cli_fail(&error);
+    }
+    if (store_open(path, ret_store, &error))
+        return cli_fail(&error);
+    *ret_settings = TAKE(settings);
+    return EXIT_DONE;
+}
+
+bool
+cli_read_id(const char *text, int64_t *ret_id)
+{
+    struct err error = {0};
+
+    if (!str_to_i64(text, ret_id, &error) && *ret_id > 0)
+        return true;
+    (void)cli_misused("'%s' is not a number of a task or delivery", text);
+    return false;
+}
+
+void
+cli_print_outside(const char *text)
+{
+    for (const char *p = text; p && *p; p++) {
+        const unsigned char c = (unsigned char)*p;
+        (void)putchar((c < 0x20 && c != '\n' && c != '\t') || c == 0x7F ? '?' : c);
+    }
+}

@@ -1,0 +1,50 @@
+/* What the commands share: options, settings, errors to standard error. */
+#pragma once
+
+#include "handlers/settings.h"
+#include "server/base/err.h"
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;
+
+#define CLI_CONFIG_FILE "/etc/draftd/draftd.yml"
+
+/* Every command knows these; a command adds its own behind them. */
+#define CLI_COMMON_OPTIONS                                                                         \
+    {.name = "config", .has_arg = required_argument, .val = 'c'},                                  \
+        {.name = "json", .has_arg = no_argument, .val = 'j'},                                      \
+    {                                                                                              \
+        .name = "help", .has_arg = no_argument, .val = 'h'                                         \
+    }
+
+struct cli {
+    const char *config; /* NULL: CLI_CONFIG_FILE */
+    bool json;
+};
+
+/* Take in a common option. Returns false when `option` is not one. */
+bool cli_take_option(struct cli *cli, int option);
+
+/* Load the settings; faults go to standard error.  Returns EXIT_DONE, EXIT_USAGE or EXIT_MISSING.
+ * Owns: *ret_settings is the caller's. */
+int cli_load_settings(const struct cli *cli, struct settings **ret_settings);
+
+/* Load the settings and open the store that they name, which must exist.
+ * Owns: both are the caller's. */
+int cli_open_store(const struct cli *cli, struct settings **ret_settings, struct store **ret_store);
+
+/* Print "draftd: MESSAGE" to standard error; returns the exit status that fits the error. */
+int cli_fail(const struct err *error);
+
+/* Print a line of usage to standard error; returns EXIT_USAGE. */
+int cli_misused(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* Read an id from the command line; complains itself. */
+bool cli_read_id(const char *text, int64_t *ret_id);
+
+/* Print text that came from outside to a terminal or a pipe: escape sequences and control
+ * characters other than line end and tab are shown as '?'. */
+void cli_print_outside(const char *text);

@@ -1,0 +1,76 @@
+/* See cli_json.h. */
+#include "server/cli_json.h"
+
+#include "server/base/clock.h"
+#include "server/cli.h"
+
+#include <stdio.h>
+
+static json_t *
+time_json(int64_t unix_ms)
+{
+    char text[CLOCK_TEXT_BYTES];
+    return unix_ms ? json_string(clock_format(unix_ms, text)) : json_null();
+}
+
+static json_t *
+text_json(const char *text)
+{
+    return text ? json_string(text) : json_null();
+}
+
+json_t *
+cli_task_json(const struct task *task)
+{
+    return json_pack("{s:I,s:s,s:s,s:s,s:o,s:s,s:o,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o}", "id",
+                     (json_int_t)task->id, "state", task_state_name(task->state), "platform",
+                     task->platform, "repository", task->repository, "title",
+                     text_json(task->title), "origin", task->origin, "url", text_json(task->url),
+                     "requested_by", text_json(task->requested_by), "branch",
+                     text_json(task->branch), "base_branch", text_json(task->base_branch),
+                     "draft_number", (json_int_t)task->draft_number, "draft_url",
+                     text_json(task->draft_url), "reason", text_json(task->reason), "created",
+                     time_json(task->created_ms), "updated", time_json(task->updated_ms));
+}
+
+json_t *
+cli_run_json(const struct run *run)
+{
+    return json_pack("{s:I,s:I,s:s,s:s,s:I,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o}", "id",
+                     (json_int_t)run->id, "number", (json_int_t)run->number, "state",
+                     run_state_name(run->state), "stage", run_stage_name(run->stage), "round",
+                     (json_int_t)run->round, "outcome", run_outcome_name(run->outcome), "verdict",
+                     run_verdict_name(run->verdict), "trigger", text_json(run->trigger_kind),
+                     "base_commit", text_json(run->base_commit), "head_commit",
+                     text_json(run->head_commit), "reason", text_json(run->reason), "started",
+                     time_json(run->started_ms), "finished", time_json(run->finished_ms));
+}
+
+static json_t *
+execution_json(const struct check_execution *execution)
+{
+    return json_pack("{s:s,s:I,s:I}", "status", check_status_name(execution->status), "exit_status",
+                     (json_int_t)execution->exit_status, "duration_ms",
+                     (json_int_t)execution->duration_ms);
+}
+
+json_t *
+cli_check_json(const struct check_result *check)
+{
+    return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o}", "name", check->name, "command", check->command,
+                     "verdict", check_verdict_name(check->verdict), "baseline",
+                     execution_json(&check->phases[PHASE_BASELINE]), "after",
+                     execution_json(&check->phases[PHASE_AFTER]), "proof",
+                     execution_json(&check->phases[PHASE_PROOF]));
+}
+
+int
+cli_print_json(const json_t *json)
+{
+    if (!json || json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY)) {
+        (void)fputs("draftd: out of memory\n", stderr);
+        return EXIT_WORK_FAILED;
+    }
+    (void)putchar('\n');
+    return EXIT_DONE;
+}

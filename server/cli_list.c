@@ -1,0 +1,112 @@
+/* `draftd list`: the tasks, newest first. */
+#include "server/base/clock.h"
+#include "server/base/js.h"
+#include "server/base/str.h"
+#include "server/cli.h"
+#include "server/cli_common.h"
+#include "server/cli_json.h"
+#include "server/store/store.h"
+#include "server/store/task.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define DEFAULT_LIMIT 50
+#define TITLE_BYTES 60
+
+static const char usage[] = "usage: draftd list [--config FILE] [--json] [--live] [--limit N]\n"
+                            "\n"
+                            "  --live     only tasks that wait or run\n"
+                            "  --limit N  at most N tasks (default 50)\n";
+
+struct list_work {
+    bool live_only;
+    uint64_t limit;
+    struct task_list tasks;
+};
+
+static int
+load(struct db *db, void *ctx, struct err *err)
+{
+    struct list_work *list = ctx;
+    return task_list(db, list->live_only, list->limit, &list->tasks, err);
+}
+
+static int
+print_json(const struct task_list *tasks)
+{
+    AUTO(js_free) json_t *array = json_array();
+
+    for (size_t i = 0; i < tasks->count; i++)
+        if (json_array_append_new(array, cli_task_json(tasks->items[i])))
+            return EXIT_WORK_FAILED;
+    return cli_print_json(array);
+}
+
+static void
+print_table(const struct task_list *tasks)
+{
+    (void)printf("%-6s %-10s %-24s %-24s %s\n", "TASK", "STATE", "UPDATED", "REPOSITORY", "TITLE");
+    for (size_t i = 0; i < tasks->count; i++) {
+        const struct task *task = tasks->items[i];
+        const size_t len = strlen(task->title);
+        char when[CLOCK_TEXT_BYTES];
+        auto_free char *title = strndup(task->title, utf8_cut(task->title, len, TITLE_BYTES));
+
+        (void)printf("%-6" PRId64 " %-10s %-24s %-24s ", task->id, task_state_name(task->state),
+                     clock_format(task->updated_ms, when), task->repository);
+        cli_print_outside(title);
+        (void)putchar('\n');
+    }
+}
+
+static int
+read_options(int argc, char **argv, struct cli *cli, struct list_work *list)
+{
+    static const struct option known[] = {
+        CLI_COMMON_OPTIONS,
+        {.name = "live", .has_arg = no_argument, .val = 'l'},
+        {.name = "limit", .has_arg = required_argument, .val = 'n'},
+        {0},
+    };
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        if (option == 'h') {
+            (void)fputs(usage, stdout);
+            return -1;
+        }
+        if (option == 'l')
+            list->live_only = true;
+        else if (option == 'n' && str_to_u64(optarg, &list->limit, NULL))
+            return cli_misused("--limit takes a number, not '%s'", optarg);
+        else if (option != 'n' && !cli_take_option(cli, option))
+            return cli_misused("list does not know that option");
+    }
+    return EXIT_DONE;
+}
+
+int
+cli_list(int argc, char **argv)
+{
+    AUTO(settings_free) struct settings *settings = NULL;
+    AUTO(store_close) struct store *store = NULL;
+    struct list_work list = {.limit = DEFAULT_LIMIT};
+    struct cli cli = {0};
+    struct err error = {0};
+    int status = read_options(argc, argv, &cli, &list);
+
+    if (status)
+        return status < 0 ? EXIT_DONE : status;
+    status = cli_open_store(&cli, &settings, &store);
+    if (status)
+        return status;
+    if (store_read(store, load, &list, &error))
+        return cli_fail(&error);
+    if (cli.json)
+        status = print_json(&list.tasks);
+    else
+        print_table(&list.tasks);
+    task_list_done(&list.tasks);
+    return status;
+}

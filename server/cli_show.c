@@ -1,0 +1,237 @@
+/* `draftd show`: one task with its newest run, checks, draft and what is owed to its thread. */
+#include "server/base/clock.h"
+#include "server/base/str.h"
+#include "server/cli.h"
+#include "server/cli_common.h"
+#include "server/cli_json.h"
+#include "server/store/draft.h"
+#include "server/store/outbox.h"
+#include "server/store/run.h"
+#include "server/store/step.h"
+#include "server/store/store.h"
+#include "server/store/task.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char usage[] = "usage: draftd show [--config FILE] [--json] TASK\n";
+
+struct view {
+    int64_t id;
+    struct task *task;
+    struct run_list runs;
+    struct check_result_list checks;
+    struct step_list steps;
+    struct outbox_list owed;
+    struct draft *draft;
+};
+
+static void
+view_done(struct view *view)
+{
+    task_free(view->task);
+    run_list_done(&view->runs);
+    check_result_list_done(&view->checks);
+    step_list_done(&view->steps);
+    outbox_list_done(&view->owed);
+    draft_free(view->draft);
+}
+
+static const struct run *
+newest(const struct view *view)
+{
+    return view->runs.count ? view->runs.items[view->runs.count - 1] : NULL;
+}
+
+static int
+load(struct db *db, void *ctx, struct err *err)
+{
+    struct view *view = ctx;
+    int r = task_get(db, view->id, &view->task, err);
+
+    if (r == ERR_NOTFOUND)
+        return err_set(err, ERR_NOTFOUND, "there is no task %" PRId64, view->id);
+    if (!r)
+        r = run_list(db, view->id, &view->runs, err);
+    if (!r && newest(view))
+        r = check_list(db, newest(view)->id, &view->checks, err);
+    if (!r && newest(view))
+        r = step_list(db, newest(view)->id, &view->steps, err);
+    if (!r)
+        r = outbox_list(db, view->id, &view->owed, err);
+    if (r)
+        return r;
+    r = draft_get(db, view->id, &view->draft, err);
+    return r == ERR_NOTFOUND ? 0 : r;
+}
+
+static void
+print_field(const char *name, const char *value)
+{
+    if (!value || !*value)
+        return;
+    (void)printf("%-14s ", name);
+    cli_print_outside(value);
+    (void)putchar('\n');
+}
+
+static void
+print_task(const struct task *task)
+{
+    char when[CLOCK_TEXT_BYTES];
+
+    (void)printf("%-14s %" PRId64 " (%s)\n", "task", task->id, task_state_name(task->state));
+    print_field("title", task->title);
+    print_field("repository", task->repository);
+    print_field("asked by", task->requested_by);
+    print_field("where", task->url ? task->url : task->origin);
+    print_field("created", clock_format(task->created_ms, when));
+    print_field("updated", clock_format(task->updated_ms, when));
+    print_field("branch", task->branch);
+    if (task->draft_number)
+        (void)printf("%-14s %" PRId64 " %s\n", "draft", task->draft_number,
+                     task->draft_url ? task->draft_url : "");
+    print_field("last word", task->reason);
+}
+
+static void
+print_run(const struct run *run)
+{
+    (void)printf("%-14s %" PRId64 ": %s", "run", run->number, run_state_name(run->state));
+    if (run->state == RUN_ENDED)
+        (void)printf(", %s, %s", run_outcome_name(run->outcome), run_verdict_name(run->verdict));
+    else
+        (void)printf(", %s, round %" PRId64, run_stage_name(run->stage), run->round);
+    (void)printf(" (%s by ", run->trigger_kind);
+    cli_print_outside(run->trigger_actor);
+    (void)puts(")");
+}
+
+static void
+print_checks(const struct check_result_list *checks)
+{
+    for (size_t i = 0; i < checks->count; i++) {
+        const struct check_result *check = &checks->items[i];
+        (void)printf("%-14s %s: %s (before: %s, after: %s, proof: %s)\n", i ? "" : "checks",
+                     check->name, check_verdict_name(check->verdict),
+                     check_status_name(check->phases[PHASE_BASELINE].status),
+                     check_status_name(check->phases[PHASE_AFTER].status),
+                     check_status_name(check->phases[PHASE_PROOF].status));
+    }
+}
+
+static void
+print_steps(const struct step_list *steps)
+{
+    for (size_t i = 0; i < steps->count; i++) {
+        const struct step *step = steps->items[i];
+        char duration[CLOCK_TEXT_BYTES];
+        (void)printf("%-14s %s, %s", i ? "" : "steps", step_role_name(step->role),
+                     step_kind_name(step->kind));
+        if (step->round)
+            (void)printf(" (round %" PRId64 ")", step->round);
+        (void)printf(": %s: %s", step->name, step_end_name(step->end));
+        if (step->end == STEP_EXITED || step->end == STEP_SIGNALED)
+            (void)printf(" %" PRId64, step->status);
+        (void)printf(", %s\n", clock_format_duration(step->duration_ms, duration));
+    }
+}
+
+/* Only what has not arrived: that is what an operator has to know. */
+static void
+print_owed(const struct outbox_list *owed)
+{
+    for (size_t i = 0; i < owed->count; i++) {
+        const struct outbox_message *message = owed->items[i];
+        if (message->state == OUTBOX_SENT)
+            continue;
+        (void)printf("%-14s message %" PRId64 " %s after %" PRId64 " attempts: ", "owed",
+                     message->id, outbox_state_name(message->state), message->attempts);
+        cli_print_outside(message->reason ? message->reason : "not tried yet");
+        (void)putchar('\n');
+    }
+}
+
+static void
+print_text(const struct view *view)
+{
+    print_task(view->task);
+    for (size_t i = 0; i < view->runs.count; i++)
+        print_run(view->runs.items[i]);
+    print_checks(&view->checks);
+    print_steps(&view->steps);
+    print_owed(&view->owed);
+    if (!view->draft)
+        return;
+    (void)printf("\n%s -> %s, at %s\n\n# ", view->draft->branch, view->draft->base_branch,
+                 view->draft->head_commit);
+    cli_print_outside(view->draft->title);
+    (void)puts("\n");
+    cli_print_outside(view->draft->body);
+}
+
+static int
+print_json(const struct view *view)
+{
+    AUTO(js_free) json_t *object = cli_task_json(view->task);
+    json_t *runs = json_array();
+    json_t *checks = json_array();
+    int failed = 0;
+
+    for (size_t i = 0; i < view->runs.count; i++)
+        failed |= json_array_append_new(runs, cli_run_json(view->runs.items[i]));
+    for (size_t i = 0; i < view->checks.count; i++)
+        failed |= json_array_append_new(checks, cli_check_json(&view->checks.items[i]));
+    failed |= json_object_set_new(object, "runs", runs);
+    failed |= json_object_set_new(object, "checks", checks);
+    if (view->draft)
+        failed |= json_object_set_new(
+            object, "draft",
+            json_pack("{s:s,s:s,s:s,s:s,s:s}", "branch", view->draft->branch, "base_branch",
+                      view->draft->base_branch, "head_commit", view->draft->head_commit, "title",
+                      view->draft->title, "body", view->draft->body));
+    return cli_print_json(failed ? NULL : object);
+}
+
+static int
+read_options(int argc, char **argv, struct cli *cli, int64_t *ret_id)
+{
+    static const struct option known[] = {CLI_COMMON_OPTIONS, {0}};
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        if (option == 'h') {
+            (void)fputs(usage, stdout);
+            return -1;
+        }
+        if (!cli_take_option(cli, option))
+            return cli_misused("show does not know that option");
+    }
+    if (argc - optind != 1)
+        return cli_misused("show takes one task");
+    return cli_read_id(argv[optind], ret_id) ? EXIT_DONE : EXIT_USAGE;
+}
+
+int
+cli_show(int argc, char **argv)
+{
+    AUTO(settings_free) struct settings *settings = NULL;
+    AUTO(store_close) struct store *store = NULL;
+    AUTO_DONE(view_done) struct view view = {0};
+    struct cli cli = {0};
+    struct err error = {0};
+    int status = read_options(argc, argv, &cli, &view.id);
+
+    if (status)
+        return status < 0 ? EXIT_DONE : status;
+    status = cli_open_store(&cli, &settings, &store);
+    if (status)
+        return status;
+    if (store_read(store, load, &view, &error))
+        return cli_fail(&error);
+    if (cli.json)
+        return print_json(&view);
+    print_text(&view);
+    return EXIT_DONE;
+}

@@ -1,0 +1,155 @@
+/* See log_follow.h. */
+#include "server/log_follow.h"
+
+#include "server/base/clock.h"
+#include "server/base/strbuf.h"
+#include "server/limits.h"
+#include "server/store/run.h"
+#include "server/store/step.h"
+#include "server/store/store.h"
+#include "server/store/task.h"
+
+#include <inttypes.h>
+
+#define CHUNK_BYTES (64U * 1024)
+#define HEADING_BYTES 4096
+
+/* One consistent look: where the task is, and the next piece of output. */
+struct look {
+    struct log_follow *follow;
+    struct strbuf text;
+    bool more; /* there may be more to show at once */
+};
+
+void
+log_follow_init(struct log_follow *follow, struct store *store, int64_t task, log_show_fn show)
+{
+    *follow = (struct log_follow){.store = store, .task = task, .show = show};
+}
+
+static void
+add_heading(struct strbuf *text, const struct step *step)
+{
+    strbuf_addf(text, "\n--- %s, %s", step_role_name(step->role), step_kind_name(step->kind));
+    if (step->round)
+        strbuf_addf(text, " (round %" PRId64 ")", step->round);
+    strbuf_addf(text, ": %s\n", step->name);
+}
+
+static void
+add_end(struct strbuf *text, const struct step *step)
+{
+    char duration[CLOCK_TEXT_BYTES];
+
+    strbuf_addf(text, "--- %s", step_end_name(step->end));
+    if (step->end == STEP_EXITED || step->end == STEP_SIGNALED)
+        strbuf_addf(text, " %" PRId64, step->status);
+    strbuf_addf(text, " after %s\n", clock_format_duration(step->duration_ms, duration));
+}
+
+static const struct step *
+find_step(const struct step_list *steps, int64_t id)
+{
+    for (size_t i = 0; i < steps->count; i++)
+        if (steps->items[i]->id == id)
+            return steps->items[i];
+    return NULL;
+}
+
+/* The step to go on with: the one being shown until its end was, then the one behind it. */
+static const struct step *
+current_step(struct look *look, const struct step_list *steps)
+{
+    struct log_follow *follow = look->follow;
+
+    if (follow->step && !follow->end_shown)
+        return find_step(steps, follow->step);
+    for (size_t i = 0; i < steps->count; i++) {
+        const struct step *step = steps->items[i];
+        if (step->id <= follow->step)
+            continue;
+        follow->step = step->id;
+        follow->offset = 0;
+        follow->end_shown = false;
+        add_heading(&look->text, step);
+        return step;
+    }
+    return NULL;
+}
+
+static int
+look_at_steps(struct db *db, struct look *look, const struct step_list *steps, struct err *err)
+{
+    struct log_follow *follow = look->follow;
+    const struct step *step = current_step(look, steps);
+    const size_t before = look->text.len;
+
+    if (!step)
+        return 0;
+    const int r = step_read(db, step->id, follow->offset, CHUNK_BYTES, &look->text, err);
+    if (r)
+        return r;
+    const size_t got = look->text.len - before;
+    follow->offset += (int64_t)got;
+    if (got == 0 && step->end != STEP_RUNNING) {
+        add_end(&look->text, step);
+        follow->end_shown = true;
+    }
+    look->more = got > 0 || follow->end_shown;
+    return 0;
+}
+
+static int
+look_at_run(struct db *db, struct look *look, struct err *err)
+{
+    struct log_follow *follow = look->follow;
+    AUTO(run_free) struct run *run = NULL;
+    AUTO_DONE(step_list_done) struct step_list steps = {0};
+    int r = run_latest(db, follow->task, &run, err);
+
+    if (r)
+        return r;
+    if (run->id != follow->run) {
+        follow->run = run->id;
+        follow->step = 0;
+        follow->end_shown = false;
+    }
+    r = step_list(db, run->id, &steps, err);
+    return r ? r : look_at_steps(db, look, &steps, err);
+}
+
+static int
+take_look(struct db *db, void *ctx, struct err *err)
+{
+    struct look *look = ctx;
+    struct log_follow *follow = look->follow;
+    AUTO(task_free) struct task *task = NULL;
+    int r = task_get(db, follow->task, &task, err);
+
+    if (r == ERR_NOTFOUND)
+        return err_set(err, ERR_NOTFOUND, "there is no task %" PRId64, follow->task);
+    if (!r)
+        r = look_at_run(db, look, err);
+    if (r)
+        return r;
+    follow->ended = !task_state_is_live(task->state) && !look->more;
+    follow->succeeded = task->state == TASK_DRAFTED || task->state == TASK_UNCHANGED;
+    return 0;
+}
+
+int
+log_follow_turn(struct log_follow *follow, struct err *err)
+{
+    struct look look = {.follow = follow, .text = STRBUF_INIT(CHUNK_BYTES + HEADING_BYTES)};
+    int r;
+
+    do {
+        look.more = false;
+        strbuf_reset(&look.text);
+        r = store_read(follow->store, take_look, &look, err);
+        if (!r && follow->show)
+            follow->show(strbuf_str(&look.text));
+    } while (!r && look.more);
+    strbuf_done(&look.text);
+    return r;
+}

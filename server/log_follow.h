@@ -1,0 +1,31 @@
+/* Following what a task's newest run prints, step by step, through the store. */
+#pragma once
+
+#include "server/base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;
+
+/* Shows text from a sandbox or of our own; the text is terminated. */
+typedef void (*log_show_fn)(const char *text);
+
+struct log_follow {
+    struct store *store;
+    int64_t task;
+    log_show_fn show; /* NULL: only watch */
+    int64_t run;      /* whose steps are shown; 0: none yet */
+    int64_t step;     /* shown last; 0: none yet */
+    int64_t offset;   /* up to where */
+    bool end_shown;   /* all of it, and how it ended */
+    bool ended;       /* the task is not live any more, and everything was shown */
+    bool succeeded;   /* it ended with a draft, or with nothing to change */
+};
+
+/* Borrows: store. */
+void
+log_follow_init(struct log_follow *follow, struct store *store, int64_t task, log_show_fn show);
+
+/* Show what is new.  Errors: ERR_NOTFOUND no such task; as store_read(). */
+MUST_CHECK int log_follow_turn(struct log_follow *follow, struct err *err);

@@ -1,0 +1,388 @@
+/* See process.h. */
+#include "server/process.h"
+
+#include "handlers/dispatch.h"
+#include "handlers/live.h"
+#include "handlers/permissions.h"
+#include "handlers/sender.h"
+#include "handlers/settings.h"
+#include "handlers/timer.h"
+#include "handlers/worker.h"
+#include "integrations/github.h"
+#include "integrations/repo.h"
+#include "server/base/crypto.h"
+#include "server/base/fs.h"
+#include "server/base/log.h"
+#include "server/base/str.h"
+#include "server/limits.h"
+#include "server/service.h"
+#include "server/store/run.h"
+#include "server/store/store.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#define INSTANCE_BYTES 8
+#define MAX_WORKERS 64
+
+struct process {
+    struct app app;
+    int lock_fd;
+    /* what `app` borrows */
+    char *instance;
+    char *mirrors_dir;
+    char *scratch_dir;
+    char *doors_dir;
+    char *runner_path;
+    /* services and what they turn */
+    struct dispatcher *dispatcher;
+    struct sender *sender;
+    struct timer *timer;
+    struct service *timer_service;
+    struct worker *workers[MAX_WORKERS];
+    struct service *worker_services[MAX_WORKERS + 1];
+};
+
+/* The directory of this very program. */
+static int
+program_dir(char **ret_dir, struct err *err)
+{
+    auto_free char *path = realpath("/proc/self/exe", NULL);
+
+    if (!path)
+        return err_set(err, ERR_IO, "/proc/self/exe cannot be read; is /proc mounted?");
+    *strrchr(path, '/') = '\0';
+    *ret_dir = TAKE(path);
+    return 0;
+}
+
+/* The runner lies beside the program in the build's own tree, or where it is installed. */
+static int
+find_runner(char **ret_path, struct err *err)
+{
+    static const char *const places[] = {"sandbox/draftd-runner", "../libexec/draftd/draftd-runner",
+                                         "draftd-runner"};
+    auto_free char *dir = NULL;
+    const int r = program_dir(&dir, err);
+
+    if (r)
+        return r;
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        auto_free char *path = str_printf("%s/%s", dir, places[i]);
+        if (!path)
+            return err_set(err, ERR_NOMEM, "out of memory");
+        char *real = realpath(path, NULL);
+        if (real) {
+            *ret_path = real;
+            return 0;
+        }
+    }
+    return err_set(err, ERR_NOTFOUND, "draftd-runner is not beside %s; install it with draftd",
+                   dir);
+}
+
+static int
+make_dir(const char *state_dir, const char *name, char **ret_path, struct err *err)
+{
+    auto_free char *path = str_printf("%s/%s", state_dir, name);
+
+    if (!path)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    const int r = fs_make_dirs(path, 0700, err);
+    if (!r)
+        *ret_path = TAKE(path);
+    return r;
+}
+
+/* A name for this installation, made once: containers carry it as a label, texts in their marker.
+ */
+static int
+load_instance(const char *state_dir, char **ret_instance, struct err *err)
+{
+    AUTO_DONE(strbuf_done) struct strbuf text = STRBUF_INIT(4 * INSTANCE_BYTES);
+    auto_free char *path = str_printf("%s/instance", state_dir);
+    unsigned char random[INSTANCE_BYTES];
+
+    if (!path)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    int r = fs_read_file(path, &text, err);
+    if (r == ERR_NOTFOUND) {
+        r = crypto_random(random, sizeof(random), err);
+        hex_append(&text, bytes_of(random, sizeof(random)));
+        if (!r)
+            r = fs_write_file(path, bytes_of(text.ptr, text.len), 0600, err);
+    }
+    return r ? r : strbuf_take(&text, ret_instance, err);
+}
+
+static int
+open_directories(struct process *process, const char *state_dir, struct err *err)
+{
+    int r = fs_make_dirs(state_dir, 0700, err);
+
+    if (!r)
+        r = make_dir(state_dir, "mirrors", &process->mirrors_dir, err);
+    if (!r)
+        r = make_dir(state_dir, "scratch", &process->scratch_dir, err);
+    if (!r)
+        r = make_dir(state_dir, "doors", &process->doors_dir, err);
+    if (!r)
+        r = load_instance(state_dir, &process->instance, err);
+    if (!r)
+        r = find_runner(&process->runner_path, err);
+    return r;
+}
+
+static int
+take_lock(struct process *process, const char *state_dir, struct err *err)
+{
+    auto_free char *path = str_printf("%s/work.lock", state_dir);
+
+    if (!path)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    const int r = fs_lock(path, &process->lock_fd, err);
+    if (r == ERR_CONFLICT)
+        return err_set(
+            err, ERR_CONFLICT,
+            "another draftd works in %s; stop it, or give this one a state_dir of its own",
+            state_dir);
+    return r;
+}
+
+static int
+open_store(struct process *process, const char *state_dir, struct err *err)
+{
+    auto_free char *path = str_printf("%s/draftd.db", state_dir);
+
+    if (!path)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    return store_open(path, &process->app.store, err);
+}
+
+static void
+fill_app(struct process *process, const struct settings *settings)
+{
+    const struct sandbox_settings *sandbox = &settings->sandbox;
+    struct app *app = &process->app;
+    const bool fits = sandbox->disk_mib <= sandbox->memory_mib / 2;
+
+    app->settings = settings;
+    app->instance = process->instance;
+    app->owner = process->instance;
+    app->mirrors_dir = process->mirrors_dir;
+    app->scratch_dir = process->scratch_dir;
+    app->sandbox = (struct sandbox_host){
+        .engine = sandbox->engine,
+        .runner_path = process->runner_path,
+        .doors_dir = process->doors_dir,
+        .instance = process->instance,
+        .memory_mib = sandbox->memory_mib,
+        .cpus = sandbox->cpus,
+        .processes = sandbox->processes,
+        .disk_mib = sandbox->disk_mib,
+        .tmp_mib = sandbox->tmp_mib,
+        .workspace_in_memory = str_equal(sandbox->workspace, "memory") ||
+                               (str_equal(sandbox->workspace, "auto") && fits),
+        .user_namespace = str_equal(sandbox->user_namespace, "auto"),
+    };
+}
+
+int
+process_open(const struct process_options *options, struct process **ret_process, struct err *err)
+{
+    AUTO(process_close) struct process *process = calloc(1, sizeof(*process));
+    const struct settings *settings = options->settings;
+    const char *state_dir = options->state_dir ? options->state_dir : settings->server.state_dir;
+
+    if (!process)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    process->lock_fd = -1;
+    int r = open_directories(process, state_dir, err);
+    if (!r && options->works)
+        r = take_lock(process, state_dir, err);
+    if (!r)
+        r = repo_init(settings->github.ca_file, err);
+    if (!r)
+        r = stop_new(&process->app.stop, err);
+    if (!r)
+        r = open_store(process, state_dir, err);
+    if (!r)
+        r = github_tokens_new(&process->app.tokens, err);
+    if (!r)
+        r = permissions_new(&process->app.permissions, err);
+    if (!r)
+        r = live_new(&process->app.live, err);
+    if (r)
+        return r;
+    fill_app(process, settings);
+    *ret_process = TAKE(process);
+    return 0;
+}
+
+void
+process_stop(struct process *process)
+{
+    struct app *app = &process->app;
+
+    if (app->live)
+        live_stop_all(app->live);
+    if (app->stop)
+        stop_raise(app->stop);
+    for (size_t i = 0; i < MAX_WORKERS; i++)
+        service_end(process->worker_services[i]);
+    service_end(process->timer_service);
+    service_end(app->dispatcher);
+    service_end(app->sender);
+}
+
+void
+process_close(struct process *process)
+{
+    struct app *app = &process->app;
+
+    process_stop(process);
+    for (size_t i = 0; i < MAX_WORKERS; i++) {
+        service_free(process->worker_services[i]);
+        worker_free(process->workers[i]);
+    }
+    service_free(process->timer_service);
+    service_free(app->dispatcher);
+    service_free(app->sender);
+    dispatcher_free(process->dispatcher);
+    sender_free(process->sender);
+    timer_free(process->timer);
+    live_free(app->live);
+    permissions_free(app->permissions);
+    github_tokens_free(app->tokens);
+    store_close(app->store);
+    stop_free(app->stop);
+    cleanup_close(&process->lock_fd);
+    free(process->instance);
+    free(process->mirrors_dir);
+    free(process->scratch_dir);
+    free(process->doors_dir);
+    free(process->runner_path);
+    free(process);
+}
+
+struct app *
+process_app(struct process *process)
+{
+    return &process->app;
+}
+
+struct stop *
+process_stop_token(struct process *process)
+{
+    return process->app.stop;
+}
+
+static int
+release_leases(struct db *db, void *ctx, struct err *err)
+{
+    const struct app *app = ctx;
+    return run_release_all(db, app->owner, err);
+}
+
+/* One warning per line of what the sandbox host cannot do. */
+static void
+log_report(const struct strbuf *report)
+{
+    const char *line = strbuf_str(report);
+
+    while (*line) {
+        const size_t len = strcspn(line, "\n");
+        auto_free char *copy = strndup(line, len);
+        log_warning("sandbox_limit", kv_str("what", copy));
+        line += len + (line[len] == '\n');
+    }
+}
+
+int
+process_require_sandbox(struct process *process, struct err *err)
+{
+    AUTO_DONE(strbuf_done) struct strbuf report = STRBUF_INIT(LIMIT_REASON_BYTES * 8);
+    const struct app *app = &process->app;
+    const int r = sandbox_probe(&app->sandbox, app->settings->sandbox.image, &report, err);
+
+    log_report(&report);
+    return r;
+}
+
+int
+process_recover(struct process *process, struct err *err)
+{
+    struct app *app = &process->app;
+    struct err error = {0};
+    size_t removed = 0;
+    int r = store_transact(app->store, release_leases, app, err);
+
+    if (r)
+        return r;
+    r = sandbox_remove_orphans(&app->sandbox, NULL, 0, &removed, &error);
+    if (!r)
+        r = process_require_sandbox(process, &error);
+    if (r)
+        log_warning("sandbox_not_ready", kv_str("engine", app->sandbox.engine),
+                    kv_str("image", app->settings->sandbox.image), kv_str("reason", error.msg));
+    else
+        log_info("sandbox_ready", kv_str("engine", app->sandbox.engine),
+                 kv_int("orphans_removed", (int64_t)removed));
+    return 0;
+}
+
+int
+process_prepare(struct process *process, int64_t workers, struct err *err)
+{
+    const size_t count = workers < MAX_WORKERS ? (size_t)workers : MAX_WORKERS;
+    struct app *app = &process->app;
+    int r = dispatcher_new(app, &process->dispatcher, err);
+
+    if (!r)
+        r = sender_new(app, &process->sender, err);
+    if (!r)
+        r = timer_new(app, &process->timer, err);
+    if (!r)
+        r = service_new("dispatcher", dispatcher_turn, process->dispatcher, app->stop,
+                        &app->dispatcher, err);
+    if (!r)
+        r = service_new("sender", sender_turn, process->sender, app->stop, &app->sender, err);
+    if (!r)
+        r = service_new("timer", timer_turn, process->timer, app->stop, &process->timer_service,
+                        err);
+    for (size_t i = 0; !r && i < count; i++) {
+        r = worker_new(app, &process->workers[i], err);
+        if (!r)
+            r = service_new("worker", worker_turn, process->workers[i], app->stop,
+                            &process->worker_services[i], err);
+    }
+    app->workers = process->worker_services;
+    return r;
+}
+
+int
+process_start(struct process *process, struct err *err)
+{
+    struct app *app = &process->app;
+    int r = service_start(app->sender, err);
+
+    if (!r)
+        r = service_start(process->timer_service, err);
+    for (size_t i = 0; !r && process->worker_services[i]; i++)
+        r = service_start(process->worker_services[i], err);
+    if (!r)
+        r = service_start(app->dispatcher, err);
+    return r;
+}
+
+void
+process_block_signals(sigset_t *ret_signals)
+{
+    (void)sigemptyset(ret_signals);
+    (void)sigaddset(ret_signals, SIGTERM);
+    (void)sigaddset(ret_signals, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, ret_signals, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
+}
