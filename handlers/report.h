@@ -1,5 +1,8 @@
 /* The texts that people read: the status comment and the draft's title and body. Pure functions over what
- * the store knows; Markdown of GitHub's flavour. Everything from outside is escaped or fenced. */
+ * the store knows; Markdown of GitHub's flavour. Everything from outside is escaped or fenced.
+ *
+ * Every part has its own share of the 60 000 bytes, so that whatever is long is cut where it stands and
+ * no fence, table or folded part is left open. */
 #pragma once
 
 #include "integrations/repo.h"
@@ -24,6 +27,7 @@ struct report_input {
     const char *waiting_for;/* something that is away, in words; or NULL */
     const char *output;     /* the end of the output that explains a failure; or NULL */
     const char *detail;     /* more lines of ours, plain text (faults of .draftd.yml, guard hits); or NULL */
+    int64_t rounds;         /* how many there may be; 0: not known */
     int64_t now_ms;
 };
 
@@ -33,7 +37,7 @@ struct report_input {
 MUST_CHECK int
 report_status(const struct report_input *input, char **ret_text, struct err *err);
 
-/* The draft's title: the task's title in one line, at most 200 bytes. */
+/* The draft's title: the task's title in one line, at most 200 bytes; "Task 7" when there is none. */
 MUST_CHECK int report_draft_title(const struct task *task, char **ret_title, struct err *err);
 
 struct report_draft_input {

@@ -1,4 +1,6 @@
-/* Making outside text harmless: for prompts, for Markdown that we post, for titles and names. */
+/* Making outside text harmless: for prompts, for Markdown that we post, for titles and names.
+ *
+ * text_clean.c decides which characters may stay, text.c how they are shown. */
 #pragma once
 
 #include "server/base/bytes.h"
@@ -6,25 +8,43 @@
 
 /* Append `text` as an agent may read it: HTML comments removed (people do not see them, agents would),
  * invisible, bidirectional and tag characters removed (Unicode "Cf" of that use, zero-width, variation
- * selectors in runs, U+E0000 block), invalid UTF-8 replaced by U+FFFD, NUL and control characters except line end and tab
- * removed, CR LF made LF. */
+ * selectors in runs, U+E0000 block), invalid UTF-8 replaced by U+FFFD, NUL and control characters
+ * except line end and tab removed, CR LF made LF. A comment without an end hides the rest of a page from
+ * people: it is replaced by a line that says so. What is appended never contains "<!--". */
 void text_append_clean(struct strbuf *buf, struct bytes text);
 
-/* Append `text` as a fenced block of data that it cannot close by itself: the fence is longer than any run of
- * backticks in it. `info` is the word after the fence, "" for none. A missing final line end is added. */
+/* As text_append_clean(), but comments stay, broken so that they are none ("<! --"): for text that
+ * people see as it is, such as a program's output in a fence. */
+void text_append_visible(struct strbuf *buf, struct bytes text);
+
+/* Append `text` as a fenced block of data that it cannot close by itself: the fence is longer than any run
+ * of backticks in it. `info` is the word after the fence, "" for none. A missing final line end is added.
+ * Runs of 100 backticks and more are broken by spaces. The characters are the caller's to clean. */
 void text_append_fenced(struct strbuf *buf, const char *info, struct bytes text);
 
 /* Append `text` inside ordinary Markdown of ours: Markdown and HTML characters are escaped, "@name" and
- * "#123" neither notify nor link (a zero-width joiner breaks them), line ends become spaces. */
+ * "#123" neither notify nor link (a zero-width joiner breaks them, and addresses), line ends become
+ * spaces. At most six times as long as the text. */
 void text_append_inline(struct strbuf *buf, struct bytes text);
 
-/* Append the last `max_lines` lines, at most `max_bytes`, of a program's output: terminal escape sequences
- * and carriage-return progress removed, credentials redacted, cleaned as text_append_clean(). */
+/* Append `text` in one line as a code span, safe in a table's cell; where a code span cannot hold it, as
+ * text_append_inline(). */
+void text_append_code(struct strbuf *buf, struct bytes text);
+
+/* Append somebody else's Markdown as a block quote, at most `max_bytes` (500 at least), with a last line
+ * that says so when something was left out. Lists, code spans and fenced code are kept; headings, links,
+ * images, HTML, mentions and references become plain text. */
+void text_append_quote(struct strbuf *buf, struct bytes text, size_t max_bytes);
+
+/* Append the last `max_lines` lines, at most `max_bytes`, of a program's output: terminal escape
+ * sequences and carriage-return progress removed, credentials redacted, cleaned as
+ * text_append_visible(). No line end follows the last line. */
 void text_append_tail(struct strbuf *buf, struct bytes output, size_t max_lines, size_t max_bytes);
 
-/* Append `text` as one line of at most `max_bytes`, cut at a character boundary with "..." when longer. */
+/* Append `text` as one line of at most `max_bytes`, cut at a character boundary with "..." when longer;
+ * invisible characters are removed, Markdown is left as it is. */
 void text_append_line(struct strbuf *buf, const char *text, size_t max_bytes);
 
-/* Append a name for a branch: lower-case ASCII letters, digits and single '-', at most 40, never at an end;
- * other characters separate; "task" when nothing is left. */
+/* Append a name for a branch: lower-case ASCII letters, digits and single '-', at most 40, never at an
+ * end; other characters separate; "task" when nothing is left. */
 void text_append_slug(struct strbuf *buf, const char *text);
