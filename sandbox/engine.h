@@ -1,8 +1,8 @@
 /* What starts sandboxes, behind one table. A new engine is one file and one line in engine.c.
  *
- * An engine creates, starts and removes containers and tells what it did with the limits that were asked
- * for. It never waits for a container's end: the runner's own connection tells. Every call takes a
- * `struct web`, which belongs to the calling thread. */
+ * An engine creates, starts and removes containers and tells what it did with the limits that were
+ * asked for. It never waits for a container's end: the runner's own connection tells. Every call
+ * takes a `struct web`, which belongs to the calling thread. */
 #pragma once
 
 #include "server/base/err.h"
@@ -78,12 +78,15 @@ MUST_CHECK int engine_new(const char *address, struct engine **ret_engine, struc
 void engine_free(struct engine *engine);
 AUTO_DEFINE(struct engine *, engine_free)
 
+/* Give up create and start when `stop` is raised; remove is always carried out. NULL: never. */
+void engine_heed(struct engine *engine, const struct stop *stop);
+
 /* Is it there?  *ret_version: "podman 4.3.1", the caller's, free().   Errors: ERR_UNAVAILABLE. */
 MUST_CHECK int engine_ping(struct engine *engine, char **ret_version, struct err *err);
 
-/* Errors: ERR_NOTFOUND the image is missing (named in the message); ERR_UNAVAILABLE; ERR_INVALID the engine
- * refuses the specification (its words in the message).
- * Owns: *ret_id is the caller's, free(). */
+/* Errors: ERR_NOTFOUND the image is missing (named in the message); ERR_UNAVAILABLE; ERR_INVALID
+ * the engine refuses the specification (its words in the message). Owns: *ret_id is the caller's,
+ * free(). */
 MUST_CHECK int engine_create(struct engine *engine,
                              const struct container_spec *spec,
                              char **ret_id,

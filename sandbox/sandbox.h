@@ -1,7 +1,7 @@
 /* A sandbox: one container without network and without secrets, and the connection of its runner.
  *
- * The pipeline is plain sequential code: open, step, step, ..., close. What happens inside is told by
- * the runner over the door; the engine is asked to create, start and remove, nothing else. */
+ * The pipeline is plain sequential code: open, step, step, ..., close. What happens inside is told
+ * by the runner over the door; the engine is asked to create, start and remove, nothing else. */
 #pragma once
 
 #include "sandbox/engine.h"
@@ -14,34 +14,34 @@
 #include <stdint.h>
 
 /* Places inside every sandbox. */
-#define SANDBOX_WORKSPACE "/workspace"       /* the work tree */
-#define SANDBOX_RUNNER "/draftd/runner"      /* process 1, read-only */
-#define SANDBOX_DOOR "/draftd/door"          /* the directory with the socket */
-#define SANDBOX_OBJECTS "/draftd/objects"    /* the mirror's objects, read-only */
-#define SANDBOX_EXCHANGE "/tmp/draftd"       /* prompt and summary */
+#define SANDBOX_WORKSPACE "/workspace"    /* the work tree */
+#define SANDBOX_RUNNER "/draftd/runner"   /* process 1, read-only */
+#define SANDBOX_DOOR "/draftd/door"       /* the directory with the socket */
+#define SANDBOX_OBJECTS "/draftd/objects" /* the mirror's objects, read-only */
+#define SANDBOX_EXCHANGE "/tmp/draftd"    /* prompt and summary */
 #define SANDBOX_HOME "/tmp/home"
 
-/* What all sandboxes of a process share. Filled in by the caller; everything is borrowed for as long as
- * sandboxes are opened with it. */
+/* What all sandboxes of a process share. Filled in by the caller; everything is borrowed for as
+ * long as sandboxes are opened with it. */
 struct sandbox_host {
-    const char *engine;       /* address */
-    const char *runner_path;  /* the draftd-runner executable on this machine */
-    const char *doors_dir;    /* a directory of ours for sockets; short, for sun_path has 108 bytes */
-    const char *instance;     /* label of our containers */
+    const char *engine;      /* address */
+    const char *runner_path; /* the draftd-runner executable on this machine */
+    const char *doors_dir; /* a directory of ours for sockets; short, for sun_path has 108 bytes */
+    const char *instance;  /* label of our containers */
     int64_t memory_mib;
     double cpus;
     int64_t processes;
-    int64_t disk_mib;         /* of the work tree */
+    int64_t disk_mib; /* of the work tree */
     int64_t tmp_mib;
     bool workspace_in_memory; /* a tmpfs; else the engine's disk, watched by the runner */
     bool user_namespace;
 };
 
-/* Try the host once at start: the engine answers, the image is there, and a container created as ours are
- * has every limit that was asked for (by inspection and from the inside). `report` gets one line per limit
- * that is refused or silently ignored ("memory: asked 4096 MiB, the engine set none: ..."): the caller
- * tells the operator.
- * Errors: ERR_UNAVAILABLE no engine; ERR_NOTFOUND no image; ERR_INVALID the sandbox does not work there. */
+/* Try the host once at start: the engine answers, the image is there, and a container created as
+ * ours are has every limit that was asked for (by inspection and from the inside). `report` gets
+ * one line per limit that is refused or silently ignored ("memory: asked 4096 MiB, the engine set
+ * none: ..."): the caller tells the operator. Errors: ERR_UNAVAILABLE no engine; ERR_NOTFOUND no
+ * image; ERR_INVALID the sandbox does not work there. */
 MUST_CHECK int sandbox_probe(const struct sandbox_host *host,
                              const char *image,
                              struct strbuf *report,
@@ -59,7 +59,7 @@ struct sandbox;
 
 struct sandbox_spec {
     const char *image;
-    const char *role;         /* "work" or "proof" */
+    const char *role; /* "work" or "proof" */
     int64_t task;
     int64_t run;
     const char *objects_dir;  /* the mirror's objects directory on this machine */
@@ -70,18 +70,18 @@ struct sandbox_spec {
     const struct stop *stop;  /* ends every call with ERR_CANCELED when raised; or NULL */
 };
 
-/* Create, start, wait for the runner, check the commit out into the workspace (git init with the mirror's
- * objects as alternates: history costs nothing).
- * Owns: *ret_sandbox is the caller's; sandbox_close().   Thread: the caller's only.
- * Errors: ERR_NOTFOUND image missing; ERR_UNAVAILABLE engine away; ERR_TIMEOUT the runner never came up;
- * ERR_INVALID the checkout failed (its output in the message); ERR_CANCELED. */
+/* Create, start, wait for the runner, check the commit out into the workspace (git init with the
+ * mirror's objects as alternates: history costs nothing). Owns: *ret_sandbox is the caller's;
+ * sandbox_close().   Thread: the caller's only. Errors: ERR_NOTFOUND image missing; ERR_UNAVAILABLE
+ * engine away; ERR_TIMEOUT the runner never came up; ERR_INVALID the checkout failed (its output in
+ * the message); ERR_CANCELED. */
 MUST_CHECK int sandbox_open(const struct sandbox_host *host,
                             const struct sandbox_spec *spec,
                             struct sandbox **ret_sandbox,
                             struct err *err);
 
-/* Kill and remove the container and the door. Never fails for the caller: what could not be removed is
- * found by its label later. */
+/* Kill and remove the container and the door. Never fails for the caller: what could not be removed
+ * is found by its label later. */
 void sandbox_close(struct sandbox *sandbox);
 AUTO_DEFINE(struct sandbox *, sandbox_close)
 
@@ -89,14 +89,14 @@ AUTO_DEFINE(struct sandbox *, sandbox_close)
 typedef int (*sandbox_output_fn)(void *ctx, bool is_stderr, struct bytes output);
 
 struct sandbox_command {
-    const char *command;       /* given to sh -c, in the workspace */
-    const char *const *env;    /* further "NAME=value", NULL-terminated; or NULL */
+    const char *command;    /* given to sh -c, in the workspace */
+    const char *const *env; /* further "NAME=value", NULL-terminated; or NULL */
     int64_t timeout_ms;
-    struct bytes input;        /* standard input; empty: /dev/null */
-    bool keep_background;      /* processes left behind live on (setup may start a service) */
-    size_t max_output_bytes;   /* what is handed on: the first part as it comes, the rest as a tail; 0:
-                                  LIMIT_STEP_KEPT_BYTES */
-    sandbox_output_fn output;  /* or NULL */
+    struct bytes input;       /* standard input; empty: /dev/null */
+    bool keep_background;     /* processes left behind live on (setup may start a service) */
+    size_t max_output_bytes;  /* what is handed on: the first part as it comes, the rest as a tail;
+                                 0:  LIMIT_STEP_KEPT_BYTES */
+    sandbox_output_fn output; /* or NULL */
     void *output_ctx;
 };
 
@@ -106,14 +106,14 @@ struct sandbox_result {
     enum sandbox_end end;
     int status; /* exit status, or signal */
     int64_t duration_ms;
-    int64_t dropped_bytes;  /* output that was not handed on */
-    bool out_of_disk;       /* the work tree's limit was reached */
-    bool out_of_memory;     /* a process was killed for memory, where this can be told */
+    int64_t dropped_bytes; /* output that was not handed on */
+    bool out_of_disk;      /* the work tree's limit was reached */
+    bool out_of_memory;    /* a process was killed for memory, where this can be told */
 };
 
 /* Execute one command.  A command that fails is a result, not an error.
- * Errors: ERR_CANCELED; ERR_TIMEOUT the sandbox's own deadline; ERR_REMOTE the sandbox ended or talked
- * nonsense; ERR_INVALID over a limit of the protocol. */
+ * Errors: ERR_CANCELED; ERR_TIMEOUT the sandbox's own deadline; ERR_REMOTE the sandbox ended or
+ * talked nonsense; ERR_INVALID over a limit of the protocol. */
 MUST_CHECK int sandbox_execute(struct sandbox *sandbox,
                                const struct sandbox_command *command,
                                struct sandbox_result *ret_result,
@@ -126,21 +126,19 @@ MUST_CHECK int sandbox_write_file(struct sandbox *sandbox,
                                   struct err *err);
 
 /* Append at most `max` bytes of a file inside to `buf`.  Errors: ERR_NOTFOUND. */
-MUST_CHECK int sandbox_read_file(struct sandbox *sandbox,
-                                 const char *path,
-                                 size_t max,
-                                 struct strbuf *buf,
-                                 struct err *err);
+MUST_CHECK int sandbox_read_file(
+    struct sandbox *sandbox, const char *path, size_t max, struct strbuf *buf, struct err *err);
 
 struct sandbox_export {
     char commit[65]; /* the head, as the sandbox says: hexadecimal, to be verified by the caller */
     int64_t pack_bytes;
 };
 
-/* Commit what is uncommitted (all files that are not ignored; author `identity`, "Name <mail>"; message `message`), then
- * write the objects between `base` and the head as one pack to the file descriptor.
- * Errors: ERR_NOTFOUND the head is the base and nothing was changed; ERR_LIMIT over LIMIT_PACK_BYTES;
- * ERR_INVALID what the sandbox answered is no commit. The pack is hostile until verified. */
+/* Commit what is uncommitted (all files that are not ignored; author `identity`, "Name <mail>";
+ * message `message`), then write the objects between `base` and the head as one pack to the file
+ * descriptor. Errors: ERR_NOTFOUND the head is the base and nothing was changed; ERR_LIMIT over
+ * LIMIT_PACK_BYTES; ERR_INVALID what the sandbox answered is no commit. The pack is hostile until
+ * verified. */
 MUST_CHECK int sandbox_export(struct sandbox *sandbox,
                               const char *base,
                               const char *identity,

@@ -20,8 +20,9 @@
 #define STOP_PASSES 200
 #define REAP_MS 5000
 #define REAP_PAUSE_MS 2
-#define FD_COUNT 1024 /* more than the runner ever opens; close_range() is not everywhere allowed  \
-                       */
+#define FD_COUNT                                                                                   \
+    1024 /* more than the runner ever opens; close_range() is not everywhere allowed               \
+          */
 
 extern char **environ;
 

@@ -1,0 +1,388 @@
+/* Containers through a Docker-compatible API: create, start, remove, inspect, list.
+ *
+ * Paths carry no version: the engine's own is served then, and nothing asked for here has changed
+ * since API 1.40. The end of a container is never waited for: Podman's `wait` burns a core. */
+#include "sandbox/docker.h"
+
+#include "sandbox/docker_body.h"
+#include "sandbox/sandbox.h"
+#include "server/base/clock.h"
+#include "server/base/fs.h"
+#include "server/base/str.h"
+#include "server/web.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define HOST "http://engine"
+#define CALL_TIMEOUT_MS (30 * MS_PER_SECOND)
+#define PING_TIMEOUT_MS (5 * MS_PER_SECOND)
+#define REMOVE_TRIES 20
+#define REMOVE_PAUSE_MS 50
+#define ARCHIVE_BYTES 4096U
+
+struct docker {
+    struct web *web;
+    const struct stop *stop;
+    bool known; /* the two that follow are */
+    enum docker_kind kind;
+    bool rootless;
+};
+
+static void
+docker_close(void *state)
+{
+    struct docker *const docker = state;
+
+    if (!docker)
+        return;
+    web_free(docker->web);
+    free(docker);
+}
+
+static inline void
+docker_free(struct docker *docker)
+{
+    docker_close(docker);
+}
+AUTO_DEFINE(struct docker *, docker_free)
+
+static int
+docker_open(const char *address, void **ret_state, struct err *err)
+{
+    const char *const path = address + strlen(docker_driver.scheme);
+
+    if (path[0] != '/')
+        return err_set(err, ERR_INVALID, "engine address \"%s\": the socket's path is not absolute",
+                       address);
+    AUTO(docker_free) struct docker *docker = calloc(1, sizeof(*docker));
+    if (!docker)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    const int result = web_new(&(const struct web_options){.unix_socket = path}, &docker->web, err);
+    if (result)
+        return result;
+    *ret_state = TAKE(docker);
+    return 0;
+}
+
+static void
+docker_heed(void *state, const struct stop *stop)
+{
+    struct docker *const docker = state;
+
+    docker->stop = stop;
+}
+
+struct call {
+    const char *method;
+    char *path; /* owned; NULL: out of memory */
+    struct bytes body;
+    const char *content_type;
+    int64_t timeout_ms; /* 0: CALL_TIMEOUT_MS */
+    bool always;        /* also when a stop is raised */
+};
+
+/* One exchange with the engine. Frees the path. */
+static int
+perform(struct docker *docker, struct call call, struct web_answer *ret_answer, struct err *err)
+{
+    auto_free char *path = call.path;
+    auto_free char *url = path ? str_printf(HOST "%s", path) : NULL;
+
+    if (!url)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    const struct web_request request = {
+        .method = call.method,
+        .url = url,
+        .body = call.body,
+        .content_type = call.content_type,
+        .timeout_ms = call.timeout_ms ? call.timeout_ms : CALL_TIMEOUT_MS,
+        .stop = call.always ? NULL : docker->stop,
+    };
+    const int result = web_perform(docker->web, &request, ret_answer, err);
+    if (result == ERR_TIMEOUT || result == ERR_REMOTE)
+        return err_set(err, ERR_UNAVAILABLE, "the container engine does not answer in time");
+    return result ? err_wrap(err, "container engine") : 0;
+}
+
+/* The engine's own words about what it refused. */
+static int
+refused(const struct web_answer *answer, int code, const char *doing, struct err *err)
+{
+    AUTO(js_free) json_t *json = NULL;
+    const struct bytes body = bytes_of(answer->body.ptr, answer->body.len);
+    const char *message = NULL;
+
+    if (js_parse(body, &json, NULL) == 0)
+        message = js_str(json, "message");
+    return err_set(err, code, "%s: the engine answered %ld: %s", doing, answer->status,
+                   message ? message : "(no message)");
+}
+
+/* A call whose answer is JSON with status 200.  Owns: *ret_json is the caller's. */
+static int
+get_json(
+    struct docker *docker, struct call call, const char *doing, json_t **ret_json, struct err *err)
+{
+    AUTO_DONE(web_answer_done) struct web_answer answer = {0};
+    const int result = perform(docker, call, &answer, err);
+
+    if (result)
+        return result;
+    if (answer.status == 404)
+        return refused(&answer, ERR_NOTFOUND, doing, err);
+    if (answer.status != 200)
+        return refused(&answer, ERR_UNAVAILABLE, doing, err);
+    if (js_parse(bytes_of(answer.body.ptr, answer.body.len), ret_json, err))
+        return err_set(err, ERR_UNAVAILABLE, "%s: the engine's answer is not JSON", doing);
+    return 0;
+}
+
+static int
+docker_ping(void *state, char **ret_version, struct err *err)
+{
+    struct docker *const docker = state;
+    AUTO(js_free) json_t *json = NULL;
+    const struct call call = {
+        .method = "GET", .path = str_dup("/version"), .timeout_ms = PING_TIMEOUT_MS};
+    const int result = get_json(docker, call, "asking for the version", &json, err);
+
+    if (result)
+        return result;
+    const char *const name = js_str(json, "Components.0.Name");
+    const char *const version = js_str(json, "Components.0.Version");
+    docker->kind = name && str_starts_with(name, "Podman") ? DOCKER_PODMAN : DOCKER_ENGINE;
+    char *const text = str_printf("%s %s", docker->kind == DOCKER_PODMAN ? "podman" : "docker",
+                                  version ? version : "of an unknown version");
+    if (!text)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    *ret_version = text;
+    return 0;
+}
+
+/* Rootless engines have a user namespace already, and take no other. */
+static int
+learn_rootless(struct docker *docker, struct err *err)
+{
+    AUTO(js_free) json_t *json = NULL;
+    const struct call call = {.method = "GET", .path = str_dup("/info")};
+    const int result = get_json(docker, call, "asking for the engine's settings", &json, err);
+    size_t i;
+    const json_t *option;
+
+    if (result)
+        return result;
+    json_array_foreach(js_at(json, "SecurityOptions"), i, option)
+    {
+        const char *const text = json_string_value(option);
+        docker->rootless |= text && str_starts_with(text, "name=rootless");
+    }
+    return 0;
+}
+
+/* Find out once what kind of engine this is. */
+static int
+learn(struct docker *docker, bool map_ids, struct err *err)
+{
+    auto_free char *version = NULL;
+
+    if (docker->known)
+        return 0;
+    int result = docker_ping(docker, &version, err);
+    if (!result && map_ids)
+        result = learn_rootless(docker, err);
+    docker->known = !result;
+    return result;
+}
+
+/* Docker makes a volume's root belong to root; hand it to the container's user. */
+static int
+own_volume(struct docker *docker, const char *id, const char *user, struct err *err)
+{
+    AUTO_DONE(strbuf_done) struct strbuf archive = STRBUF_INIT(ARCHIVE_BYTES);
+    AUTO_DONE(web_answer_done) struct web_answer answer = {0};
+
+    docker_append_owner_archive(&archive, SANDBOX_WORKSPACE + 1, (unsigned)strtoul(user, NULL, 10));
+    if (!strbuf_ok(&archive))
+        return err_set(err, ERR_NOMEM, "out of memory");
+    const struct call call = {
+        .method = "PUT",
+        .path = str_printf("/containers/%s/archive?path=" SANDBOX_WORKSPACE, id),
+        .body = bytes_of(archive.ptr, archive.len),
+        .content_type = "application/x-tar",
+    };
+    const int result = perform(docker, call, &answer, err);
+    if (result)
+        return result;
+    return answer.status == 200
+               ? 0
+               : refused(&answer, ERR_INVALID, "handing the volume to the container's user", err);
+}
+
+/* Judge the answer to a create. */
+static int
+created(const struct web_answer *answer,
+        const struct container_spec *spec,
+        char **ret_id,
+        struct err *err)
+{
+    AUTO(js_free) json_t *json = NULL;
+
+    if (answer->status == 404)
+        return err_set(
+            err, ERR_NOTFOUND,
+            "the engine has no image \"%s\": pull or build it there, or correct its name",
+            spec->image);
+    if (answer->status == 503)
+        return refused(answer, ERR_UNAVAILABLE, "creating a container", err);
+    if (answer->status != 201)
+        return refused(answer, ERR_INVALID, "creating a container", err);
+    if (js_parse(bytes_of(answer->body.ptr, answer->body.len), &json, NULL) || !js_str(json, "Id"))
+        return err_set(err, ERR_UNAVAILABLE, "creating a container: the answer has no id");
+    *ret_id = str_dup(js_str(json, "Id"));
+    return *ret_id ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static int docker_remove(void *state, const char *id, struct err *err);
+
+static int
+docker_create(void *state, const struct container_spec *spec, char **ret_id, struct err *err)
+{
+    struct docker *const docker = state;
+    AUTO_DONE(web_answer_done) struct web_answer answer = {0};
+    auto_free char *body = NULL;
+    auto_free char *id = NULL;
+
+    int result = learn(docker, spec->user_namespace, err);
+    if (!result)
+        result = docker_create_body(spec, docker->kind, spec->user_namespace && !docker->rootless,
+                                    &body, err);
+    if (result)
+        return result;
+    const struct call call = {
+        .method = "POST",
+        .path = str_printf("/containers/create?name=%s", spec->name),
+        .body = bytes_of_str(body),
+    };
+    result = perform(docker, call, &answer, err);
+    if (!result)
+        result = created(&answer, spec, &id, err);
+    if (result)
+        return result;
+    if (spec->workspace_mib == 0 && docker->kind == DOCKER_ENGINE) {
+        result = own_volume(docker, id, spec->user, err);
+        if (result) {
+            const int left_over = docker_remove(docker, id, NULL);
+            (void)left_over; /* found later by its label */
+            return result;
+        }
+    }
+    *ret_id = TAKE(id);
+    return 0;
+}
+
+static int
+docker_start(void *state, const char *id, struct err *err)
+{
+    AUTO_DONE(web_answer_done) struct web_answer answer = {0};
+    const struct call call = {
+        .method = "POST", .path = str_printf("/containers/%s/start", id), .body = bytes_of("", 0)};
+    const int result = perform(state, call, &answer, err);
+
+    if (result)
+        return result;
+    if (answer.status == 204 || answer.status == 304)
+        return 0;
+    return refused(&answer, answer.status == 503 ? ERR_UNAVAILABLE : ERR_INVALID,
+                   "starting a container", err);
+}
+
+/* Podman may say 500 (device busy) about a container that it then removes nevertheless, and Docker
+ * 409 while it is at it: what counts is that it is gone. */
+static int
+docker_remove(void *state, const char *id, struct err *err)
+{
+    for (int tries = 1;; tries++) {
+        AUTO_DONE(web_answer_done) struct web_answer answer = {0};
+        const struct call call = {
+            .method = "DELETE",
+            .path = str_printf("/containers/%s?force=1&v=1", id),
+            .always = true,
+        };
+        const int result = perform(state, call, &answer, err);
+        if (result)
+            return result;
+        if (answer.status == 204 || answer.status == 200 || answer.status == 404)
+            return 0;
+        if (tries == REMOVE_TRIES)
+            return refused(&answer, ERR_UNAVAILABLE, "removing a container", err);
+        clock_sleep_ms(REMOVE_PAUSE_MS);
+    }
+}
+
+/* Are the ids of process `pid` others than on this machine?  (user_namespaces(7)) */
+static bool
+ids_mapped(int64_t pid)
+{
+    AUTO_DONE(strbuf_done) struct strbuf map = STRBUF_INIT(ARCHIVE_BYTES);
+    auto_free char *path = str_printf("/proc/%lld/uid_map", (long long)pid);
+
+    if (!path || fs_read_file(path, &map, NULL))
+        return false;
+    char *end;
+    const unsigned long inside = strtoul(strbuf_str(&map), &end, 10);
+    return strtoul(end, NULL, 10) != inside;
+}
+
+static int
+docker_inspect(void *state, const char *id, struct container_facts *ret_facts, struct err *err)
+{
+    AUTO(js_free) json_t *json = NULL;
+    struct container_facts facts;
+    const struct call call = {.method = "GET", .path = str_printf("/containers/%s/json", id)};
+    int result = get_json(state, call, "inspecting a container", &json, err);
+
+    if (!result)
+        result = docker_read_facts(json, &facts, err);
+    if (result)
+        return result;
+    facts.user_namespace = facts.pid > 0 && ids_mapped(facts.pid);
+    *ret_facts = facts;
+    return 0;
+}
+
+static int
+docker_list(void *state, const char *instance, struct container_list *ret_list, struct err *err)
+{
+    AUTO(js_free) json_t *json = NULL;
+    auto_free char *filters = NULL;
+    auto_free char *label = str_printf(ENGINE_LABEL_INSTANCE "=%s", instance);
+
+    if (!label)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    AUTO(js_free) json_t *filter = json_pack("{s:[s]}", "label", label);
+    int result = js_dump(filter, &filters, err);
+    if (result)
+        return result;
+    AUTO_DONE(strbuf_done) struct strbuf path = STRBUF_INIT(ARCHIVE_BYTES);
+    strbuf_add_str(&path, "/containers/json?all=1&filters=");
+    web_append_escaped(&path, filters);
+    struct call call = {.method = "GET"};
+    result = strbuf_take(&path, &call.path, err);
+    if (!result)
+        result = get_json(state, call, "listing containers", &json, err);
+    return result ? result : docker_read_list(json, ret_list, err);
+}
+
+const struct engine_driver docker_driver = {
+    .scheme = "unix://",
+    .open = docker_open,
+    .close = docker_close,
+    .heed = docker_heed,
+    .ping = docker_ping,
+    .create = docker_create,
+    .start = docker_start,
+    .remove = docker_remove,
+    .inspect = docker_inspect,
+    .list = docker_list,
+};

@@ -1,0 +1,229 @@
+/* What leaves a sandbox: one pack of new objects.
+ *
+ * All of it happens inside, by the image's git, in a repository made for the purpose: neither the
+ * settings, hooks and filters of the work tree's own repository nor those of the home directory
+ * have a say. What comes out is hostile all the same until the host has verified it. */
+#include "sandbox/box.h"
+#include "sandbox/checkout.h"
+#include "server/base/clock.h"
+#include "server/base/fs.h"
+#include "server/base/str.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define EXPORT_DIR SANDBOX_EXCHANGE "/export"
+#define NOTHING_CHANGED 44
+#define OUTPUT_BYTES 4096U
+
+/* The repository of the export, with the work tree's objects and the mirror's. */
+#define USE_EXPORT                                                                                 \
+    "export GIT_DIR=" EXPORT_DIR " GIT_WORK_TREE=" SANDBOX_WORKSPACE                               \
+    " GIT_OBJECT_DIRECTORY=" SANDBOX_WORKSPACE "/.git/objects"                                     \
+    " GIT_ALTERNATE_OBJECT_DIRECTORIES=" SANDBOX_OBJECTS "\n"
+
+/* Prints the commit to export. A head that does not descend from the base, or that cannot be found
+ * in a broken repository, is left aside: then the files count, as one change on top of the base. */
+static const char commit_script[] =
+    "set -e\n"
+    "rm -rf " EXPORT_DIR "\n"
+    "git init -q --bare --template= $DRAFTD_FORMAT " EXPORT_DIR "\n"
+    "git config -f " EXPORT_DIR "/config core.commitGraph false\n"
+    "git config -f " EXPORT_DIR "/config core.multiPackIndex false\n"
+    "git config -f " EXPORT_DIR "/config gc.auto 0\n"
+    "if [ -L .git ] || [ ! -d .git ]; then rm -rf .git; mkdir .git; fi\n"
+    "if [ -L .git/objects ]; then rm .git/objects; fi\n"
+    "mkdir -p .git/objects\n"
+    "head=$(git --git-dir=.git rev-parse -q --verify 'HEAD^{commit}' 2>/dev/null) ||\n"
+    "    head=$DRAFTD_BASE\n"
+    /* its alternates are given below, whatever it says itself */
+    "rm -rf .git/objects/info\n" USE_EXPORT
+    "git merge-base --is-ancestor \"$DRAFTD_BASE\" \"$head\" 2>/dev/null || head=$DRAFTD_BASE\n"
+    "git read-tree \"$head\"\n"
+    "git add -A . 2>/dev/null || {\n"
+    "    chmod -R u+rwX . 2>/dev/null || :\n"
+    "    git add -A --ignore-errors . || :\n"
+    "}\n"
+    "tree=$(git write-tree)\n"
+    "if [ \"$tree\" = \"$(git rev-parse \"$DRAFTD_BASE^{tree}\")\" ]; then exit 44; fi\n"
+    "if [ \"$tree\" != \"$(git rev-parse \"$head^{tree}\")\" ]; then\n"
+    "    head=$(git commit-tree -p \"$head\" \"$tree\")\n"
+    "fi\n"
+    "printf '%s\\n' " SANDBOX_OBJECTS " >" EXPORT_DIR "/alternates\n"
+    "mkdir -p .git/objects/info\n"
+    "mv " EXPORT_DIR "/alternates .git/objects/info/alternates\n"
+    "printf '%s\\n' \"$head\"\n";
+
+static const char pack_script[] =
+    "set -e\n" USE_EXPORT "printf '%s\\n^%s\\n' \"$DRAFTD_COMMIT\" \"$DRAFTD_BASE\" |\n"
+    "    git pack-objects --revs --stdout --delta-base-offset -q\n"
+    "rm -rf " EXPORT_DIR "\n";
+
+/* Not only HOME: newer versions of git have further places. */
+#define NO_HOME "HOME=/nonexistent", "XDG_CONFIG_HOME=/nonexistent", "GIT_CONFIG_GLOBAL=/dev/null"
+
+/* An entry NAME=value for each part of "Name <mail>". */
+struct identity {
+    char *name;
+    char *mail;
+};
+
+static void
+identity_done(struct identity *identity)
+{
+    free(identity->name);
+    free(identity->mail);
+}
+
+static int
+identity_parse(const char *text, struct identity *ret_identity, struct err *err)
+{
+    const char *const open = strstr(text, " <");
+
+    if (!open || open == text || !str_ends_with(text, ">") || strchr(text, '\n'))
+        return err_set(err, ERR_INVALID, "an author's identity is not of the form Name <mail>");
+    ret_identity->name = str_printf("%.*s", (int)(open - text), text);
+    ret_identity->mail = str_printf("%.*s", (int)strlen(open) - 3, open + 2);
+    return ret_identity->name && ret_identity->mail ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+}
+
+/* The line that commit_script printed. */
+static int
+read_commit(const struct strbuf *output, const char *base, char ret_commit[65], struct err *err)
+{
+    const size_t len = strlen(base);
+    char commit[65];
+
+    if (output->len != len + 1 || output->ptr[len] != '\n')
+        return err_set(err, ERR_INVALID, "the sandbox answered no commit to export");
+    snprintf(commit, sizeof(commit), "%.*s", (int)len, output->ptr);
+    if (!checkout_is_object_name(commit))
+        return err_set(err, ERR_INVALID, "the sandbox answered no commit to export");
+    memcpy(ret_commit, commit, sizeof(commit));
+    return 0;
+}
+
+static int
+make_commit(struct sandbox *sandbox,
+            const char *base,
+            const struct identity *identity,
+            const char *message,
+            char ret_commit[65],
+            struct err *err)
+{
+    AUTO_DONE(strbuf_done) struct strbuf output = STRBUF_INIT(OUTPUT_BYTES);
+    auto_free char *base_entry = str_printf("DRAFTD_BASE=%s", base);
+    auto_free char *format = str_printf("DRAFTD_FORMAT=%s", checkout_init_format(base));
+    auto_free char *author = str_printf("GIT_AUTHOR_NAME=%s", identity->name);
+    auto_free char *author_mail = str_printf("GIT_AUTHOR_EMAIL=%s", identity->mail);
+    auto_free char *committer = str_printf("GIT_COMMITTER_NAME=%s", identity->name);
+    auto_free char *committer_mail = str_printf("GIT_COMMITTER_EMAIL=%s", identity->mail);
+
+    if (!base_entry || !format || !author || !author_mail || !committer || !committer_mail)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    const char *const env[] = {NO_HOME,     base_entry, format,         author,
+                               author_mail, committer,  committer_mail, NULL};
+    const struct sandbox_command command = {
+        .command = commit_script, .env = env, .input = bytes_of_str(message)};
+    const int result =
+        box_execute_own(sandbox, &command, "committing the change", NOTHING_CHANGED, &output, err);
+    if (result == ERR_NOTFOUND)
+        return err_set(err, ERR_NOTFOUND, "nothing was changed");
+    return result ? result : read_commit(&output, base, ret_commit, err);
+}
+
+/* Where a pack goes. */
+struct pack_sink {
+    int fd;
+    int64_t bytes;
+    struct strbuf complaints; /* standard error */
+    struct err err;
+};
+
+static int
+take_pack(void *ctx, bool is_stderr, struct bytes output)
+{
+    struct pack_sink *const sink = ctx;
+
+    if (is_stderr) {
+        const size_t room = sink->complaints.max - sink->complaints.len;
+        strbuf_add(&sink->complaints, output.ptr, output.len < room ? output.len : room);
+        return 0;
+    }
+    sink->bytes += (int64_t)output.len;
+    return fs_write_all(sink->fd, output, &sink->err);
+}
+
+/* Was the pack written, all of it? */
+static int
+judge_pack(const struct pack_sink *sink, const struct sandbox_result *ended, struct err *err)
+{
+    if (sink->err.code)
+        return err_set(err, sink->err.code, "writing a sandbox's pack: %s", sink->err.msg);
+    if (ended->dropped_bytes > 0)
+        return err_set(err, ERR_LIMIT, "the change has over %u MiB of new objects",
+                       LIMIT_PACK_BYTES >> 20);
+    if (ended->end != SANDBOX_EXITED || ended->status != 0)
+        return err_set(err, ERR_INVALID, "packing the change: status %d: %s", ended->status,
+                       strbuf_str(&sink->complaints));
+    return 0;
+}
+
+static int
+send_pack(struct sandbox *sandbox,
+          const char *base,
+          const char *commit,
+          int pack_fd,
+          int64_t *ret_bytes,
+          struct err *err)
+{
+    auto_free char *base_entry = str_printf("DRAFTD_BASE=%s", base);
+    auto_free char *commit_entry = str_printf("DRAFTD_COMMIT=%s", commit);
+    struct pack_sink sink = {.fd = pack_fd, .complaints = STRBUF_INIT(OUTPUT_BYTES)};
+    struct sandbox_result ended;
+
+    if (!base_entry || !commit_entry)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    const char *const env[] = {NO_HOME, base_entry, commit_entry, NULL};
+    const struct sandbox_command command = {
+        .command = pack_script,
+        .env = env,
+        .timeout_ms = BOX_OWN_STEP_MS,
+        .max_output_bytes = LIMIT_PACK_BYTES,
+        .output = take_pack,
+        .output_ctx = &sink,
+    };
+    int result = box_execute(sandbox, &command, true, &ended, err);
+    if (!result)
+        result = judge_pack(&sink, &ended, err);
+    strbuf_done(&sink.complaints);
+    if (result)
+        return result;
+    *ret_bytes = sink.bytes;
+    return 0;
+}
+
+int
+sandbox_export(struct sandbox *sandbox,
+               const char *base,
+               const char *identity,
+               const char *message,
+               int pack_fd,
+               struct sandbox_export *ret_export,
+               struct err *err)
+{
+    AUTO_DONE(identity_done) struct identity parts = {0};
+    struct sandbox_export export = {0};
+
+    if (!checkout_is_object_name(base))
+        return err_set(err, ERR_INVALID, "the base of an export is no full object name");
+    int result = identity_parse(identity, &parts, err);
+    if (!result)
+        result = make_commit(sandbox, base, &parts, message, export.commit, err);
+    if (!result)
+        result = send_pack(sandbox, base, export.commit, pack_fd, &export.pack_bytes, err);
+    if (result)
+        return result;
+    *ret_export = export;
+    return 0;
+}

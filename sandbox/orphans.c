@@ -1,0 +1,93 @@
+/* What a crashed process left behind, found by label and by name, and removed. */
+#include "sandbox/box.h"
+
+#include "server/base/fs.h"
+#include "server/base/str.h"
+
+#include <dirent.h>
+#include <errno.h>
+
+struct live {
+    const int64_t *runs;
+    size_t count;
+};
+
+static bool
+is_live(const struct live *live, int64_t run)
+{
+    for (size_t i = 0; i < live->count; i++) {
+        if (live->runs[i] == run)
+            return true;
+    }
+    return false;
+}
+
+static int
+remove_containers(const struct sandbox_host *host,
+                  const struct live *live,
+                  size_t *ret_removed,
+                  struct err *err)
+{
+    AUTO(engine_free) struct engine *engine = NULL;
+    AUTO_DONE(container_list_done) struct container_list list = {0};
+
+    int result = engine_new(host->engine, &engine, err);
+    if (!result)
+        result = engine_list(engine, host->instance, &list, err);
+    for (size_t i = 0; !result && i < list.count; i++) {
+        if (!str_equal(list.items[i].instance, host->instance) || is_live(live, list.items[i].run))
+            continue;
+        result = engine_remove(engine, list.items[i].id, err);
+        if (!result)
+            ++*ret_removed;
+    }
+    return result;
+}
+
+static void
+close_dir(DIR **dir)
+{
+    if (*dir)
+        closedir(*dir);
+}
+
+static int
+remove_doors(const struct sandbox_host *host, const struct live *live, struct err *err)
+{
+    AUTO_DONE(close_dir) DIR *dir = opendir(host->doors_dir);
+    const struct dirent *entry;
+
+    if (!dir)
+        return errno == ENOENT ? 0 : err_set_errno(err, ERR_IO, errno, "%s", host->doors_dir);
+    while ((entry = readdir(dir))) {
+        const int64_t run = door_run_of_name(entry->d_name);
+        if (run < 0 || is_live(live, run))
+            continue;
+        auto_free char *path = str_printf("%s/%s", host->doors_dir, entry->d_name);
+        if (!path)
+            return err_set(err, ERR_NOMEM, "out of memory");
+        const int result = fs_remove_tree(path, err);
+        if (result)
+            return result;
+    }
+    return 0;
+}
+
+int
+sandbox_remove_orphans(const struct sandbox_host *host,
+                       const int64_t *live_runs,
+                       size_t live_count,
+                       size_t *ret_removed,
+                       struct err *err)
+{
+    const struct live live = {.runs = live_runs, .count = live_count};
+    size_t removed = 0;
+
+    int result = remove_containers(host, &live, &removed, err);
+    if (!result)
+        result = remove_doors(host, &live, err);
+    if (result)
+        return result;
+    *ret_removed = removed;
+    return 0;
+}
