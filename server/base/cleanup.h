@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 #define MUST_CHECK __attribute__((warn_unused_result))
-#define PRINTF_LIKE(format_index, first_arg) __attribute__((format(printf, format_index, first_arg)))
+#define PRINTF_LIKE(format_index, first_arg)                                                       \
+    __attribute__((format(printf, format_index, first_arg), nonnull(format_index)))
 
 static inline void
 cleanup_free(void *pointer)

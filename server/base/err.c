@@ -1,6 +1,8 @@
 /* See err.h. */
 #include "server/base/err.h"
 
+#include "server/base/str.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,12 +12,14 @@ static void
 make_printable(char *text)
 {
     size_t len = strlen(text);
+    size_t last = len;
 
-    if (len == ERR_MESSAGE_BYTES - 1) {
-        while (len > 0 && ((unsigned char)text[len - 1] & 0xC0) == 0x80)
-            len--;
-        if (len > 0 && (unsigned char)text[len - 1] >= 0xC0)
-            len--;
+    while (last > 0 && len - last < 3 && ((unsigned char)text[last] & 0xC0) != 0xC0)
+        last--;
+    if (len == ERR_MESSAGE_BYTES - 1 && (unsigned char)text[last] >= 0xC0) {
+        uint32_t ignored;
+        const size_t size = utf8_decode(text + last, len - last, &ignored);
+        len = size > 1 ? len : last;
         text[len] = '\0';
     }
     for (size_t i = 0; i < len; i++)
@@ -85,11 +89,11 @@ struct code_facts {
 };
 
 static const struct code_facts facts[] = {
-    {ERR_NOMEM, 503, "no_memory"},      {ERR_IO, 503, "io"},
-    {ERR_INVALID, 400, "invalid"},      {ERR_AUTH, 401, "unauthorized"},
-    {ERR_NOTFOUND, 404, "not_found"},   {ERR_CONFLICT, 409, "conflict"},
-    {ERR_LIMIT, 413, "too_large"},      {ERR_TIMEOUT, 504, "timeout"},
-    {ERR_CANCELED, 503, "canceled"},    {ERR_REMOTE, 502, "remote"},
+    {ERR_NOMEM, 503, "no_memory"},         {ERR_IO, 503, "io"},
+    {ERR_INVALID, 400, "invalid"},         {ERR_AUTH, 401, "unauthorized"},
+    {ERR_NOTFOUND, 404, "not_found"},      {ERR_CONFLICT, 409, "conflict"},
+    {ERR_LIMIT, 413, "too_large"},         {ERR_TIMEOUT, 504, "timeout"},
+    {ERR_CANCELED, 503, "canceled"},       {ERR_REMOTE, 502, "remote"},
     {ERR_UNAVAILABLE, 503, "unavailable"}, {ERR_INTERNAL, 500, "internal"},
 };
 

@@ -18,7 +18,8 @@ fs_read_file(const char *path, struct strbuf *buf, struct err *err)
     auto_free char *chunk = malloc(READ_CHUNK_BYTES);
 
     if (fd < 0)
-        return err_set_errno(err, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, errno, "reading %s", path);
+        return err_set_errno(err, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, errno, "reading %s",
+                             path);
     if (!chunk)
         return err_set(err, ERR_NOMEM, "out of memory");
     for (;;) {
@@ -102,6 +103,7 @@ int
 fs_make_dirs(const char *path, mode_t mode, struct err *err)
 {
     auto_free char *prefix = strdup(path);
+    struct stat facts;
 
     if (!prefix)
         return err_set(err, ERR_NOMEM, "out of memory");
@@ -114,8 +116,11 @@ fs_make_dirs(const char *path, mode_t mode, struct err *err)
             return err_set_errno(err, ERR_IO, errno, "making the directory %s", prefix);
         *p = saved;
         if (!saved)
-            return 0;
+            break;
     }
+    if (stat(path, &facts) < 0 || !S_ISDIR(facts.st_mode))
+        return err_set(err, ERR_IO, "%s is there, but no directory", path);
+    return 0;
 }
 
 int

@@ -47,8 +47,8 @@ js_parse(struct bytes text, json_t **ret_json, struct err *err)
     json_t *json = json_loadb(text.ptr ? text.ptr : "", text.len,
                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
     if (!json)
-        return err_set(err, ERR_INVALID, "not JSON: line %d, column %d: %s", fault.line, fault.column,
-                       fault.text);
+        return err_set(err, ERR_INVALID, "not JSON: line %d, column %d: %s", fault.line,
+                       fault.column, fault.text);
     *ret_json = json;
     return 0;
 }
@@ -64,7 +64,7 @@ step_into(const json_t *json, const char *name, size_t len)
 
     size_t place = 0;
     for (size_t i = 0; i < len; i++) {
-        if (name[i] < '0' || name[i] > '9')
+        if (name[i] < '0' || name[i] > '9' || place > MAX_VALUES)
             return NULL;
         place = place * 10 + (size_t)(name[i] - '0');
     }

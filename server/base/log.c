@@ -10,6 +10,7 @@
 
 #define MAX_LINE_BYTES 16384
 #define MAX_VALUE_BYTES 4096
+#define MAX_CREDENTIAL_BYTES 512 /* enough of one across the cut to tell it by */
 
 /* Set once, before threads start; read by all. */
 static atomic_int minimum_level = LOG_INFO;
@@ -35,11 +36,10 @@ static void
 add_quoted(struct strbuf *line, const char *value)
 {
     AUTO_DONE(strbuf_done) struct strbuf clean = STRBUF_INIT(2 * MAX_VALUE_BYTES);
-    size_t len = strlen(value);
+    const size_t len = strnlen(value, MAX_VALUE_BYTES + MAX_CREDENTIAL_BYTES);
 
-    if (len > MAX_VALUE_BYTES)
-        len = MAX_VALUE_BYTES;
     redact_append(&clean, bytes_of(value, len));
+    strbuf_truncate(&clean, MAX_VALUE_BYTES);
     strbuf_add_char(line, '"');
     for (size_t i = 0; i < clean.len; i++) {
         const unsigned char c = (unsigned char)clean.ptr[i];

@@ -2,6 +2,10 @@
  * prefix cannot be told from ordinary text and is not guessed at. */
 #include "server/base/redact.h"
 
+/* "-----BEGIN ENCRYPTED PRIVATE KEY-----" and more. Bounded, so that a long line full of beginnings
+ * is not searched once for each. */
+#define MAX_BEGIN_LINE_BYTES 100
+
 enum alphabet { ALNUM, TOKEN, BASE64 };
 
 struct pattern {
@@ -12,24 +16,15 @@ struct pattern {
 };
 
 static const struct pattern patterns[] = {
-    {"ghp_", "GitHub token", ALNUM, 30},
-    {"gho_", "GitHub token", ALNUM, 30},
-    {"ghu_", "GitHub token", TOKEN, 30},
-    {"ghs_", "GitHub token", TOKEN, 30},
-    {"ghr_", "GitHub token", ALNUM, 30},
-    {"github_pat_", "GitHub token", TOKEN, 30},
-    {"glpat-", "GitLab token", TOKEN, 20},
-    {"xoxb-", "Slack token", TOKEN, 20},
-    {"xoxp-", "Slack token", TOKEN, 20},
-    {"xapp-", "Slack token", TOKEN, 20},
-    {"lin_api_", "Linear key", ALNUM, 20},
-    {"lin_oauth_", "Linear token", ALNUM, 20},
-    {"sk-ant-", "Anthropic key", TOKEN, 20},
-    {"sk-proj-", "OpenAI key", TOKEN, 20},
-    {"sk_live_", "Stripe key", ALNUM, 20},
-    {"AKIA", "AWS access key", ALNUM, 16},
-    {"AIza", "Google key", TOKEN, 35},
-    {"npm_", "npm token", ALNUM, 36},
+    {"ghp_", "GitHub token", ALNUM, 30},      {"gho_", "GitHub token", ALNUM, 30},
+    {"ghu_", "GitHub token", TOKEN, 30},      {"ghs_", "GitHub token", TOKEN, 30},
+    {"ghr_", "GitHub token", ALNUM, 30},      {"github_pat_", "GitHub token", TOKEN, 30},
+    {"glpat-", "GitLab token", TOKEN, 20},    {"xoxb-", "Slack token", TOKEN, 20},
+    {"xoxp-", "Slack token", TOKEN, 20},      {"xapp-", "Slack token", TOKEN, 20},
+    {"lin_api_", "Linear key", ALNUM, 20},    {"lin_oauth_", "Linear token", ALNUM, 20},
+    {"sk-ant-", "Anthropic key", TOKEN, 20},  {"sk-proj-", "OpenAI key", TOKEN, 20},
+    {"sk_live_", "Stripe key", ALNUM, 20},    {"AKIA", "AWS access key", ALNUM, 16},
+    {"AIza", "Google key", TOKEN, 35},        {"npm_", "npm token", ALNUM, 36},
     {"whsec_", "webhook secret", BASE64, 24},
 };
 
@@ -73,20 +68,19 @@ match_private_key(struct bytes text, size_t at)
     static const char begin[] = "-----BEGIN ";
     static const char label[] = "PRIVATE KEY-----";
     static const char end[] = "-----END ";
+    const char *start = text.ptr + at;
     const size_t left = text.len - at;
 
-    if (left < sizeof(begin) - 1 || memcmp(text.ptr + at, begin, sizeof(begin) - 1) != 0)
+    if (!start || left < sizeof(begin) - 1 || memcmp(start, begin, sizeof(begin) - 1) != 0)
         return 0;
-    const char *line_end = memchr(text.ptr + at, '\n', left);
-    const size_t line_len = line_end ? (size_t)(line_end - (text.ptr + at)) : left;
-    if (!memmem(text.ptr + at, line_len, label, sizeof(label) - 1))
+    const size_t near = left < MAX_BEGIN_LINE_BYTES ? left : MAX_BEGIN_LINE_BYTES;
+    const char *line_end = memchr(start, '\n', near);
+    if (!memmem(start, line_end ? (size_t)(line_end - start) : near, label, sizeof(label) - 1))
         return 0;
 
-    const char *tail = memmem(text.ptr + at, left, end, sizeof(end) - 1);
-    if (!tail)
-        return left;
-    const char *tail_end = memchr(tail, '\n', left - (size_t)(tail - (text.ptr + at)));
-    return tail_end ? (size_t)(tail_end - (text.ptr + at)) : left;
+    const char *tail = memmem(start, left, end, sizeof(end) - 1);
+    const char *tail_end = tail ? memchr(tail, '\n', left - (size_t)(tail - start)) : NULL;
+    return tail_end ? (size_t)(tail_end - start) : left;
 }
 
 const char *

@@ -71,6 +71,10 @@ secret_load(const char *file, const char *base_dir, struct secret **ret_secret, 
     if (!path)
         return err_set(err, ERR_NOMEM, "out of memory");
     int r = fs_read_file(path, &contents, err);
+    if (r == ERR_LIMIT)
+        return err_set(err, ERR_INVALID,
+                       "%s is larger than %d bytes; write the secret alone into it", path,
+                       MAX_SECRET_BYTES);
     if (r)
         return r;
     while (contents.len > 0 &&

@@ -29,9 +29,9 @@ str_to_i64(const char *text, int64_t *ret_value, struct err *err)
 
     if (r)
         return r;
-    if (magnitude > (uint64_t)INT64_MAX)
+    if (magnitude > (uint64_t)INT64_MAX + negative)
         return err_set(err, ERR_INVALID, "'%.40s' is too large", text);
-    *ret_value = negative ? -(int64_t)magnitude : (int64_t)magnitude;
+    *ret_value = (int64_t)(negative ? -magnitude : magnitude);
     return 0;
 }
 
@@ -76,8 +76,8 @@ str_ends_with(const char *text, const char *suffix)
     return len >= suffix_len && strcmp(text + len - suffix_len, suffix) == 0;
 }
 
-/* Iterative with one resume point, so that a hostile pattern costs at most len(text) x len(pattern).
- * A "**" forgets an earlier '*': whatever that one could match, "**" can too. */
+/* Iterative with one resume point, so that a hostile pattern costs at most len(text) x
+ * len(pattern). A "**" forgets an earlier '*': whatever that one could match, "**" can too. */
 bool
 str_matches_glob(const char *text, const char *pattern)
 {
