@@ -1,0 +1,280 @@
+/* Making a call to GitHub: addresses, headers, tokens and their renewal. */
+#include "integrations/github_app.h"
+#include "integrations/github_errors.h"
+#include "integrations/github_internal.h"
+
+#include "server/base/clock.h"
+#include "server/base/str.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* One exchange with the credential at hand. */
+static int
+exchange(struct github *github,
+         const struct github_call *call,
+         const struct secret *bearer,
+         struct web_answer *ret_answer,
+         struct err *err)
+{
+    static const char *const headers[] = {"Accept: application/vnd.github+json",
+                                          "X-GitHub-Api-Version: 2022-11-28", NULL};
+    auto_free char *url = call->url[0] == '/'
+                              ? str_printf("%s%s", github->options.api_url, call->url)
+                              : str_dup(call->url);
+    auto_free char *body = NULL;
+
+    if (!url)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (call->body) {
+        const int result = js_dump(call->body, &body, err);
+        if (result)
+            return result;
+    }
+    const struct web_request request = {
+        .method = call->method,
+        .url = url,
+        .headers = headers,
+        .bearer = bearer,
+        .body = bytes_of_str(body),
+        .max_answer_bytes = GITHUB_PAGE_BYTES,
+        .follow_redirects = true,
+        .stop = github->options.stop,
+    };
+    return web_perform(github->web, &request, ret_answer, err);
+}
+
+/* As exchange(), with what is not success made an error. */
+static int
+checked_exchange(struct github *github,
+                 const struct github_call *call,
+                 const struct secret *bearer,
+                 struct web_answer *answer,
+                 struct err *err)
+{
+    const int result = exchange(github, call, bearer, answer, err);
+
+    if (result)
+        return result;
+    return github_check_answer(answer, clock_now_ms(), &github->retry_after_ms, err);
+}
+
+static int
+parse(const struct web_answer *answer, json_t **ret_json, struct err *err)
+{
+    const int result = js_parse(bytes_of(answer->body.ptr, answer->body.len), ret_json, err);
+
+    if (result == ERR_INVALID)
+        return err_set(err, ERR_REMOTE, "GitHub's answer is not JSON");
+    return result;
+}
+
+/* --- Tokens */
+
+/* A call as the App itself, whose answer is an object. */
+static int
+call_as_app(struct github *github,
+            const struct github_call *call,
+            json_t **ret_json,
+            struct err *err)
+{
+    AUTO(secret_free) struct secret *token = NULL;
+    AUTO_DONE(web_answer_done) struct web_answer answer = {0};
+    int result = github_app_sign(github->options.app_id, github->options.app_private_key,
+                                 clock_now_ms(), &token, err);
+
+    if (result == 0)
+        result = checked_exchange(github, call, token, &answer, err);
+    return result ? result : parse(&answer, ret_json, err);
+}
+
+static int
+find_installation(struct github *github, const char *repository, int64_t *ret_id, struct err *err)
+{
+    AUTO_DONE(strbuf_done) struct strbuf path = STRBUF_INIT(GITHUB_PATH_BYTES);
+    AUTO(js_free) json_t *json = NULL;
+    int result = github_append_repository(&path, repository, err);
+
+    if (result)
+        return result;
+    strbuf_add_str(&path, "/installation");
+    if (!strbuf_ok(&path))
+        return err_set(err, path.failed, "the path is too long");
+    const struct github_call call = {.method = "GET", .url = strbuf_str(&path)};
+    result = call_as_app(github, &call, &json, err);
+    if (result == ERR_NOTFOUND)
+        return err_set(err, ERR_NOTFOUND,
+                       "the GitHub App is not installed on %s, or was not given it", repository);
+    if (result)
+        return result;
+    *ret_id = js_int(json, "id", 0);
+    return *ret_id > 0 ? 0 : err_set(err, ERR_REMOTE, "GitHub's answer names no installation");
+}
+
+/* What a token is narrowed to: this repository, and what publishing needs. */
+static json_t *
+token_request(const char *repository)
+{
+    const char *const slash = strchr(repository, '/');
+
+    return json_pack("{s:[s], s:{s:s, s:s, s:s, s:s}}", "repositories", slash ? slash + 1 : "",
+                     "permissions", "contents", "write", "pull_requests", "write", "issues",
+                     "write", "metadata", "read");
+}
+
+static int
+mint_token(struct github *github,
+           const char *repository,
+           struct secret **ret_token,
+           struct err *err)
+{
+    AUTO(js_free) json_t *body = token_request(repository);
+    AUTO(js_free) json_t *json = NULL;
+    AUTO(secret_free) struct secret *token = NULL;
+    int64_t installation = 0;
+    int result = find_installation(github, repository, &installation, err);
+
+    if (result)
+        return result;
+    auto_free char *path = str_printf("/app/installations/%" PRId64 "/access_tokens", installation);
+    if (!path || !body)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    const struct github_call call = {.method = "POST", .url = path, .body = body};
+    result = call_as_app(github, &call, &json, err);
+    if (result)
+        return err_wrap(err, "asking for a token for %s", repository);
+
+    const char *const text = js_str(json, "token");
+    const int64_t expires_ms = clock_parse(js_str(json, "expires_at"), 0);
+    if (!text || expires_ms == 0)
+        return err_set(err, ERR_REMOTE, "GitHub's answer holds no token");
+    result = secret_new(bytes_of_str(text), &token, err);
+    if (result == 0)
+        result =
+            github_tokens_put(github->tokens, repository, token, expires_ms, clock_now_ms(), err);
+    if (result)
+        return result;
+    *ret_token = TAKE(token);
+    return 0;
+}
+
+int
+github_token(struct github *github,
+             const char *repository,
+             struct secret **ret_token,
+             struct err *err)
+{
+    if (github->options.app_id == 0)
+        return secret_copy(github->options.token, ret_token, err);
+    const int result =
+        github_tokens_get(github->tokens, repository, clock_now_ms(), ret_token, err);
+    return result == ERR_NOTFOUND ? mint_token(github, repository, ret_token, err) : result;
+}
+
+void
+github_forget_token(struct github *github, const char *repository)
+{
+    github_tokens_forget(github->tokens, repository);
+}
+
+/* --- Calls */
+
+/* The call with a token of the repository; a refused one is renewed once. */
+static int
+call_with_token(struct github *github,
+                const struct github_call *call,
+                struct web_answer *answer,
+                struct err *err)
+{
+    const bool renewable = github->options.app_id != 0;
+
+    for (int attempt = 0;; attempt++) {
+        AUTO(secret_free) struct secret *token = NULL;
+        int result = github_token(github, call->repository, &token, err);
+        if (result)
+            return result;
+        result = checked_exchange(github, call, token, answer, err);
+        if (result != ERR_AUTH || answer->status != 401 || !renewable || attempt > 0)
+            return result;
+        github_tokens_forget(github->tokens, call->repository);
+        web_answer_done(answer);
+        *answer = (struct web_answer){0};
+    }
+}
+
+int
+github_call(struct github *github,
+            const struct github_call *call,
+            json_t **ret_json,
+            char **ret_next,
+            struct err *err)
+{
+    AUTO_DONE(web_answer_done) struct web_answer answer = {0};
+    AUTO(js_free) json_t *json = NULL;
+    int result;
+
+    github->retry_after_ms = 0;
+    if (!call->repository && github->options.app_id != 0)
+        return call_as_app(github, call, ret_json, err);
+    result = call_with_token(github, call, &answer, err);
+    if (result == 0)
+        result = parse(&answer, &json, err);
+    if (result == 0 && ret_next)
+        result = github_next_page(answer.link, github->origin, ret_next, err);
+    if (result)
+        return result;
+    *ret_json = TAKE(json);
+    return 0;
+}
+
+int
+github_append_segment(struct strbuf *path, const char *segment, struct err *err)
+{
+    if (!*segment || str_equal(segment, ".") || str_equal(segment, ".."))
+        return err_set(err, ERR_INVALID, "'%s' is not a name", segment);
+    web_append_escaped(path, segment);
+    return 0;
+}
+
+int
+github_append_repository(struct strbuf *path, const char *repository, struct err *err)
+{
+    const char *const slash = strchr(repository, '/');
+    auto_free char *owner = NULL;
+
+    if (!slash || strchr(slash + 1, '/'))
+        return err_set(err, ERR_INVALID, "'%.100s' is not a repository: expected OWNER/NAME",
+                       repository);
+    owner = strndup(repository, (size_t)(slash - repository));
+    if (!owner)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    strbuf_add_str(path, "/repos/");
+    if (github_append_segment(path, owner, err))
+        return err_wrap(err, "repository '%.100s'", repository);
+    strbuf_add_char(path, '/');
+    if (github_append_segment(path, slash + 1, err))
+        return err_wrap(err, "repository '%.100s'", repository);
+    return 0;
+}
+
+int
+github_call_repository(struct github *github,
+                       const char *method,
+                       const char *repository,
+                       const char *rest,
+                       const json_t *body,
+                       json_t **ret_json,
+                       struct err *err)
+{
+    AUTO_DONE(strbuf_done) struct strbuf path = STRBUF_INIT(GITHUB_PATH_BYTES);
+    const int result = github_append_repository(&path, repository, err);
+
+    if (result)
+        return result;
+    strbuf_add_str(&path, rest);
+    if (!strbuf_ok(&path))
+        return err_set(err, path.failed, "the path of a call to GitHub is too long");
+    const struct github_call call = {
+        .method = method, .url = strbuf_str(&path), .repository = repository, .body = body};
+    return github_call(github, &call, ret_json, NULL, err);
+}

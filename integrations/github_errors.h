@@ -1,0 +1,22 @@
+/* What GitHub's answers mean: statuses, rate limits, the words of its errors. Pure functions. */
+#pragma once
+
+#include "server/base/err.h"
+#include "server/web.h"
+
+#include <stdint.h>
+
+/* 0 for an answer of success (2xx); otherwise `err` filled in with GitHub's own words and the code
+ * that integrations/github.h promises. After ERR_LIMIT *ret_retry_after_ms says how long the limit
+ * lasts from `now_ms` (Unix) on, by retry-after, else by x-ratelimit-reset, else a minute;
+ * otherwise it is set to 0. Source: docs.github.com/rest, "Rate limits" and "Troubleshooting". */
+MUST_CHECK int github_check_answer(const struct web_answer *answer,
+                                   int64_t now_ms,
+                                   int64_t *ret_retry_after_ms,
+                                   struct err *err);
+
+/* The URL of the next page out of a Link header (RFC 8288), into a fresh string; NULL when there is
+ * none or it does not begin with `origin` ("https://host"), where the credential may go. Owns:
+ * *ret_url is the caller's, free(). */
+MUST_CHECK int
+github_next_page(const char *link, const char *origin, char **ret_url, struct err *err);

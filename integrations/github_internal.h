@@ -1,0 +1,62 @@
+/* What the files of the GitHub client share: the client itself and the one way to make a call. */
+#pragma once
+
+#include "integrations/github.h"
+#include "server/base/js.h"
+#include "server/base/strbuf.h"
+#include "server/web.h"
+
+#define GITHUB_PATH_BYTES 4096U
+#define GITHUB_PAGE_SIZE 100                  /* the largest that GitHub gives */
+#define GITHUB_PAGES 100                      /* then it is enough */
+#define GITHUB_PAGE_BYTES (64U * 1024 * 1024) /* a hundred comments of the longest, escaped */
+
+struct github {
+    struct github_options options;
+    struct github_tokens *tokens;
+    struct web *web;
+    char *origin; /* "https://api.github.com": where credentials may go */
+    char *login;  /* once known */
+    int64_t retry_after_ms;
+};
+
+struct github_call {
+    const char *method;
+    const char *url;        /* whole, or beginning with '/': below the API's URL */
+    const char *repository; /* whose token; NULL: as the App itself, or as the machine user */
+    const json_t *body;     /* or NULL */
+};
+
+/* One call: the token found or made, the answer judged; a token that is refused is renewed, once.
+ * `ret_next` (may be NULL): the next page's URL, or NULL.
+ * Owns: *ret_json (json_decref()) and *ret_next (free()) are the caller's.   Errors: as in
+ * github.h. */
+MUST_CHECK int github_call(struct github *github,
+                           const struct github_call *call,
+                           json_t **ret_json,
+                           char **ret_next,
+                           struct err *err);
+
+/* A token for a repository: the machine user's, one that is kept, or a fresh one.
+ * Owns: *ret_token is the caller's, secret_free(). */
+MUST_CHECK int github_token(struct github *github,
+                            const char *repository,
+                            struct secret **ret_token,
+                            struct err *err);
+
+/* Append "/repos/OWNER/NAME", escaped.  Errors: ERR_INVALID `repository` is not OWNER/NAME. */
+MUST_CHECK int
+github_append_repository(struct strbuf *path, const char *repository, struct err *err);
+
+/* Append one path segment, escaped.  Errors: ERR_INVALID it is empty, "." or "..", which a URL
+ * would lose. */
+MUST_CHECK int github_append_segment(struct strbuf *path, const char *segment, struct err *err);
+
+/* Make a call about a repository.  `rest`: the path after "/repos/OWNER/NAME". As github_call(). */
+MUST_CHECK int github_call_repository(struct github *github,
+                                      const char *method,
+                                      const char *repository,
+                                      const char *rest,
+                                      const json_t *body,
+                                      json_t **ret_json,
+                                      struct err *err);

@@ -1,0 +1,170 @@
+/* Pull requests on GitHub. */
+#include "integrations/github.h"
+
+#include "integrations/github_internal.h"
+#include "integrations/github_text.h"
+
+#include "server/base/str.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+github_pull_done(struct github_pull *pull)
+{
+    free(pull->url);
+    free(pull->head_commit);
+    free(pull->body);
+    *pull = (struct github_pull){0};
+}
+
+static int
+read_pull(const json_t *json, struct github_pull *ret_pull, struct err *err)
+{
+    const char *const body = js_str(json, "body");
+    const char *const url = js_str(json, "html_url");
+    const char *const commit = js_str(json, "head.sha");
+    AUTO_DONE(github_pull_done)
+    struct github_pull pull = {
+        .number = js_int(json, "number", 0),
+        .draft = js_bool(json, "draft", false),
+        .open = str_equal(js_str(json, "state"), "open"),
+        .merged = js_str(json, "merged_at") != NULL, /* a list has no "merged" */
+    };
+
+    if (pull.number <= 0 || !url || !commit)
+        return err_set(err, ERR_REMOTE, "GitHub's answer is not a pull request");
+    pull.url = str_dup(url);
+    pull.head_commit = str_dup(commit);
+    pull.body = str_dup(body ? body : "");
+    if (!pull.url || !pull.head_commit || !pull.body)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    *ret_pull = pull;
+    pull = (struct github_pull){0};
+    return 0;
+}
+
+/* Is it from this branch of the repository itself?  A fork may have a branch of the same name. */
+static bool
+is_from_branch(const json_t *json, const char *branch)
+{
+    const int64_t head = js_int(json, "head.repo.id", 0);
+
+    return head != 0 && head == js_int(json, "base.repo.id", 0) &&
+           str_equal(js_str(json, "head.ref"), branch);
+}
+
+/* Out of a list, newest first: the first open one, otherwise the first. */
+static const json_t *
+choose_pull(const json_t *list, const char *branch)
+{
+    const json_t *chosen = NULL;
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *const pull = json_array_get(list, i);
+
+        if (!is_from_branch(pull, branch))
+            continue;
+        if (str_equal(js_str(pull, "state"), "open"))
+            return pull;
+        if (!chosen)
+            chosen = pull;
+    }
+    return chosen;
+}
+
+int
+github_find_pull(struct github *github,
+                 const char *repository,
+                 const char *branch,
+                 struct github_pull *ret_pull,
+                 struct err *err)
+{
+    AUTO_DONE(strbuf_done) struct strbuf rest = STRBUF_INIT(GITHUB_PATH_BYTES);
+    auto_free char *owner = strndup(repository, strcspn(repository, "/"));
+    AUTO(js_free) json_t *list = NULL;
+
+    if (!owner)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    strbuf_addf(&rest,
+                "/pulls?state=all&sort=created&direction=desc&per_page=%d&head=", GITHUB_PAGE_SIZE);
+    web_append_escaped(&rest, owner);
+    strbuf_add_str(&rest, ":");
+    web_append_escaped(&rest, branch);
+    if (!strbuf_ok(&rest))
+        return err_set(err, rest.failed, "the branch name is too long");
+    if (github_call_repository(github, "GET", repository, strbuf_str(&rest), NULL, &list, err))
+        return err_wrap(err, "looking for the pull request of %.200s", branch);
+    const json_t *const chosen = choose_pull(list, branch);
+    if (!chosen)
+        return err_set(err, ERR_NOTFOUND, "no pull request comes from %.200s", branch);
+    return read_pull(chosen, ret_pull, err);
+}
+
+int
+github_create_pull(struct github *github,
+                   const char *repository,
+                   const struct github_pull_new *pull,
+                   struct github_pull *ret_pull,
+                   struct err *err)
+{
+    auto_free char *title = NULL;
+    auto_free char *body = NULL;
+    AUTO(js_free) json_t *json = NULL;
+    int result = github_fit_title(pull->title, &title, err);
+
+    if (result == 0)
+        result = github_fit_body(pull->body, GITHUB_BODY_CHARS, &body, err);
+    if (result)
+        return result;
+    AUTO(js_free)
+    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:b}", "title", title, "body", body, "head",
+                               pull->head, "base", pull->base, "draft", (int)pull->draft);
+    if (!object)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    result = github_call_repository(github, "POST", repository, "/pulls", object, &json, err);
+    if (result)
+        return err_wrap(err, "opening a pull request from %.200s", pull->head);
+    return read_pull(json, ret_pull, err);
+}
+
+static int
+set_text(json_t *object, const char *key, const char *text, struct err *err)
+{
+    return json_object_set_new(object, key, json_string(text)) == 0
+               ? 0
+               : err_set(err, ERR_NOMEM, "out of memory");
+}
+
+int
+github_edit_pull(struct github *github,
+                 const char *repository,
+                 int64_t number,
+                 const char *title,
+                 const char *body,
+                 struct err *err)
+{
+    auto_free char *rest = str_printf("/pulls/%" PRId64, number);
+    auto_free char *fitted_title = NULL;
+    auto_free char *fitted_body = NULL;
+    AUTO(js_free) json_t *object = json_object();
+    AUTO(js_free) json_t *json = NULL;
+    int result = 0;
+
+    if (!rest || !object)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (title)
+        result = github_fit_title(title, &fitted_title, err);
+    if (result == 0 && title)
+        result = set_text(object, "title", fitted_title, err);
+    if (result == 0 && body)
+        result = github_fit_body(body, GITHUB_BODY_CHARS, &fitted_body, err);
+    if (result == 0 && body)
+        result = set_text(object, "body", fitted_body, err);
+    if (result)
+        return result;
+    if (github_call_repository(github, "PATCH", repository, rest, object, &json, err))
+        return err_wrap(err, "editing pull request %.200s#%" PRId64, repository, number);
+    return 0;
+}

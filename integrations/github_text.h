@@ -1,0 +1,20 @@
+/* GitHub's limits on texts, kept: pure functions. */
+#pragma once
+
+#include "server/base/err.h"
+
+#include <stddef.h>
+
+#define GITHUB_BODY_CHARS                                                                          \
+    65536U /* of a comment, an issue or a pull request; characters, not bytes */
+#define GITHUB_TITLE_CHARS 256U
+
+/* `body` as GitHub takes it: bytes that are not UTF-8 become U+FFFD, and what is over `max_chars`
+ * (200 or more) is cut, ending in "..."; a code fence that the cut leaves open is closed before
+ * that. Whatever must survive, such as a hidden marker, belongs at the beginning. Owns: *ret_text
+ * is the caller's, free(). */
+MUST_CHECK int
+github_fit_body(const char *body, size_t max_chars, char **ret_text, struct err *err);
+
+/* `title` as GitHub takes it: as above, on one line, at most GITHUB_TITLE_CHARS. */
+MUST_CHECK int github_fit_title(const char *title, char **ret_text, struct err *err);
