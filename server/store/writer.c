@@ -21,6 +21,7 @@ struct job {
     store_fn fn;
     store_done_fn done;
     void *ctx;
+    void *done_ctx;
     bool submitted; /* on the heap, and counted */
     int code;
     struct err err;
@@ -172,7 +173,7 @@ answer(struct job *jobs)
     for (struct job *job = jobs; job; job = next) {
         next = job->next; /* a waiting caller's job is gone once it was answered */
         const bool submitted = job->submitted;
-        job->done(job->ctx, job->code, &job->err);
+        job->done(job->done_ctx, job->code, &job->err);
         if (submitted)
             free(job);
     }
@@ -303,7 +304,7 @@ int
 writer_transact(struct writer *writer, store_fn fn, void *ctx, struct err *err)
 {
     struct waiter waiter = {.writer = writer, .answered = PTHREAD_COND_INITIALIZER, .err = err};
-    struct job job = {.fn = fn, .done = wake_waiter, .ctx = ctx};
+    struct job job = {.fn = fn, .done = wake_waiter, .ctx = ctx, .done_ctx = &waiter};
 
     if (pthread_equal(writer->thread, pthread_self()))
         return err_set(err, ERR_INTERNAL, "a store function waits for another store function");
@@ -329,7 +330,8 @@ writer_submit(struct writer *writer, store_fn fn, store_done_fn done, void *ctx)
         done(ctx, err_set(&err, ERR_NOMEM, "out of memory"), &err);
         return;
     }
-    *job = (struct job){.fn = fn, .done = done, .ctx = ctx, .submitted = true};
+    *job = (struct job){
+        .fn = fn, .done = done, .ctx = ctx, .done_ctx = ctx, .submitted = true};
     const int code = push(writer, job, &err);
     if (code) {
         free(job);
