@@ -102,5 +102,6 @@ uint16_t http_server_port(const struct http_server *server);
 void http_server_counters(const struct http_server *server, struct http_counters *ret_counters);
 
 /* Stop accepting; wait until the requests in flight are answered, at most `drain_ms`; close and
- * free. */
+ * free. What is unanswered then may still be answered: nothing is sent, but its `drop` is called.
+ * Until that the routes' handlers and what they point to must stay.   `server` may be NULL. */
 void http_server_stop(struct http_server *server, int64_t drain_ms);

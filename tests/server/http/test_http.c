@@ -230,7 +230,7 @@ TEST(large_refused_bodies_are_answered_at_once)
 
         close(connection);
         connection = client_connect(fixture.port);
-        (void)client_post(connection, paths[i], 8000000);
+        CHECK(client_post(connection, paths[i], 8000000));
         CHECK(client_read(connection, 5000, &reply));
         CHECK_INT(reply.status, statuses[i]);
     }
