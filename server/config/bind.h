@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 struct string_list {
-    char **items;
+    char **items; /* ended by NULL; NULL when there are none */
     size_t count;
 };
 

@@ -107,12 +107,13 @@ int
 string_list_add(struct string_list *list, const char *text, struct err *err)
 {
     auto_free char *copy = str_dup(text);
-    char **grown = copy ? reallocarray(list->items, list->count + 1, sizeof(*grown)) : NULL;
+    char **grown = copy ? reallocarray(list->items, list->count + 2, sizeof(*grown)) : NULL;
 
     if (!grown)
         return err_set(err, ERR_NOMEM, "out of memory");
     list->items = grown;
     list->items[list->count++] = TAKE(copy);
+    list->items[list->count] = NULL;
     return 0;
 }
 
