@@ -112,7 +112,7 @@ conn_unlink(struct loop *loop, struct http_conn *conn)
 static void
 conn_free(struct loop *loop, struct http_conn *conn)
 {
-    admission_leave(loop->shared->admission, &conn->key);
+    headcount_leave(loop->shared->headcount, &conn->key);
     free(conn);
 }
 
@@ -160,7 +160,7 @@ take_connection(struct loop *loop, int fd, const struct sockaddr_storage *addres
     struct http_conn *conn = calloc(1, sizeof(*conn));
 
     if (!conn ||
-        !admission_enter(shared->admission, (const struct sockaddr *)address, &conn->key)) {
+        !headcount_enter(shared->headcount, (const struct sockaddr *)address, &conn->key)) {
         atomic_fetch_add(&shared->refused_connections, 1);
         free(conn);
         close(fd);

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "server/base/err.h"
-#include "server/http/admission.h"
+#include "server/http/headcount.h"
 #include "server/http/http.h"
 
 #include <stdatomic.h>
@@ -31,7 +31,7 @@ struct http_conn {
     struct http_conn *next;
     struct MHD_Connection *connection;
     struct http_exchange *exchange; /* the request in progress, or NULL */
-    struct admission_key key;
+    struct headcount_key key;
     int fd; /* borrowed from libmicrohttpd */
     enum conn_phase phase;
     int64_t since_ms;
@@ -46,7 +46,7 @@ struct http_shared {
     size_t route_count;
     char *spool_dir;
     int listen_fd;
-    struct admission *admission;
+    struct headcount *headcount;
     int64_t deadline_ms[CONN_PHASES]; /* 0: none */
     int64_t tick_ms;
     atomic_bool stopping;

@@ -147,7 +147,7 @@ prepare(struct http_server *server,
     const int rc = str_set(&shared->spool_dir, options->spool_dir, err);
     if (rc)
         return rc;
-    return admission_new(max_connections, per_address, &shared->admission, err);
+    return headcount_new(max_connections, per_address, &shared->headcount, err);
 }
 
 static int
@@ -231,7 +231,7 @@ http_server_stop(struct http_server *server, int64_t drain_ms)
         loop_join(server->loops[i]);
     if (shared->listen_fd >= 0)
         close(shared->listen_fd);
-    admission_free(shared->admission);
+    headcount_free(shared->headcount);
     free(shared->spool_dir);
     free(server);
 }

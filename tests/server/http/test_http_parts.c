@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 
 #include "server/base/fs.h"
-#include "server/http/admission.h"
+#include "server/http/headcount.h"
 #include "server/http/router.h"
 #include "server/http/spool.h"
 #include "server/limits.h"
@@ -13,7 +13,7 @@
 static struct err err;
 
 static bool
-enter(struct admission *admission, const char *address, struct admission_key *key)
+enter(struct headcount *headcount, const char *address, struct headcount_key *key)
 {
     struct sockaddr_storage storage = {.ss_family = AF_UNSPEC};
     struct sockaddr_in *v4 = (struct sockaddr_in *)&storage;
@@ -23,45 +23,45 @@ enter(struct admission *admission, const char *address, struct admission_key *ke
         v4->sin_family = AF_INET;
     else if (inet_pton(AF_INET6, address, &v6->sin6_addr) == 1)
         v6->sin6_family = AF_INET6;
-    return admission_enter(admission, (const struct sockaddr *)&storage, key);
+    return headcount_enter(headcount, (const struct sockaddr *)&storage, key);
 }
 
 TEST(addresses_are_counted_apart)
 {
-    AUTO(admission_free) struct admission *admission = NULL;
-    struct admission_key a;
-    struct admission_key b;
+    AUTO(headcount_free) struct headcount *headcount = NULL;
+    struct headcount_key a;
+    struct headcount_key b;
 
-    CHECK_OK(admission_new(100, 2, &admission, &err), err);
-    CHECK(enter(admission, "192.0.2.1", &a));
-    CHECK(enter(admission, "::ffff:192.0.2.1", &a));
-    CHECK(!enter(admission, "192.0.2.1", &a));
-    CHECK(enter(admission, "192.0.2.2", &b));
-    admission_leave(admission, &a);
-    CHECK(enter(admission, "192.0.2.1", &a));
+    CHECK_OK(headcount_new(100, 2, &headcount, &err), err);
+    CHECK(enter(headcount, "192.0.2.1", &a));
+    CHECK(enter(headcount, "::ffff:192.0.2.1", &a));
+    CHECK(!enter(headcount, "192.0.2.1", &a));
+    CHECK(enter(headcount, "192.0.2.2", &b));
+    headcount_leave(headcount, &a);
+    CHECK(enter(headcount, "192.0.2.1", &a));
     /* One network, however many addresses in it. */
-    CHECK(enter(admission, "2001:db8:0:1::1", &b));
-    CHECK(enter(admission, "2001:db8:0:1:ffff::9", &b));
-    CHECK(!enter(admission, "2001:db8:0:1:1::1", &b));
-    CHECK(enter(admission, "2001:db8:0:2::1", &b));
+    CHECK(enter(headcount, "2001:db8:0:1::1", &b));
+    CHECK(enter(headcount, "2001:db8:0:1:ffff::9", &b));
+    CHECK(!enter(headcount, "2001:db8:0:1:1::1", &b));
+    CHECK(enter(headcount, "2001:db8:0:2::1", &b));
 }
 
 TEST(counting_does_not_drift)
 {
-    AUTO(admission_free) struct admission *admission = NULL;
-    struct admission_key keys[50];
-    struct admission_key refused;
+    AUTO(headcount_free) struct headcount *headcount = NULL;
+    struct headcount_key keys[50];
+    struct headcount_key refused;
     char address[32];
 
-    CHECK_OK(admission_new(50, 3, &admission, &err), err);
+    CHECK_OK(headcount_new(50, 3, &headcount, &err), err);
     for (int round = 0; round < 20; round++) {
         for (int i = 0; i < 50; i++) {
             (void)snprintf(address, sizeof(address), "10.%d.0.%d", round, i / 3);
-            CHECK(enter(admission, address, &keys[i]));
+            CHECK(enter(headcount, address, &keys[i]));
         }
-        CHECK(!enter(admission, "192.0.2.9", &refused));
+        CHECK(!enter(headcount, "192.0.2.9", &refused));
         for (int i = 0; i < 50; i++)
-            admission_leave(admission, &keys[(i * 7) % 50]);
+            headcount_leave(headcount, &keys[(i * 7) % 50]);
     }
 }
 

@@ -1,6 +1,6 @@
-/* See admission.h. A table of chains whose nodes are allocated once: one for each connection
+/* See headcount.h. A table of chains whose nodes are allocated once: one for each connection
  * allowed, so that counting never allocates. */
-#include "server/http/admission.h"
+#include "server/http/headcount.h"
 
 #include <netinet/in.h>
 #include <pthread.h>
@@ -8,12 +8,12 @@
 #include <string.h>
 
 struct node {
-    struct admission_key key;
+    struct headcount_key key;
     unsigned count;
     struct node *next;
 };
 
-struct admission {
+struct headcount {
     pthread_mutex_t lock;
     unsigned max_connections;
     unsigned max_per_address;
@@ -25,53 +25,53 @@ struct admission {
 };
 
 int
-admission_new(unsigned max_connections,
+headcount_new(unsigned max_connections,
               unsigned max_per_address,
-              struct admission **ret_admission,
+              struct headcount **ret_headcount,
               struct err *err)
 {
-    struct admission *admission = calloc(1, sizeof(*admission));
+    struct headcount *headcount = calloc(1, sizeof(*headcount));
     uint32_t bucket_count = 16;
 
     while (bucket_count < max_connections)
         bucket_count *= 2;
-    if (!admission || pthread_mutex_init(&admission->lock, NULL)) {
-        free(admission);
+    if (!headcount || pthread_mutex_init(&headcount->lock, NULL)) {
+        free(headcount);
         return err_set(err, ERR_NOMEM, "out of memory");
     }
-    admission->max_connections = max_connections;
-    admission->max_per_address = max_per_address;
-    admission->mask = bucket_count - 1;
-    admission->nodes = calloc(max_connections, sizeof(*admission->nodes));
-    admission->buckets = calloc(bucket_count, sizeof(struct node *));
-    if (!admission->nodes || !admission->buckets) {
-        admission_free(admission);
+    headcount->max_connections = max_connections;
+    headcount->max_per_address = max_per_address;
+    headcount->mask = bucket_count - 1;
+    headcount->nodes = calloc(max_connections, sizeof(*headcount->nodes));
+    headcount->buckets = calloc(bucket_count, sizeof(struct node *));
+    if (!headcount->nodes || !headcount->buckets) {
+        headcount_free(headcount);
         return err_set(err, ERR_NOMEM, "out of memory");
     }
     for (unsigned i = 0; i < max_connections; i++) {
-        admission->nodes[i].next = admission->free;
-        admission->free = &admission->nodes[i];
+        headcount->nodes[i].next = headcount->free;
+        headcount->free = &headcount->nodes[i];
     }
-    *ret_admission = admission;
+    *ret_headcount = headcount;
     return 0;
 }
 
 void
-admission_free(struct admission *admission)
+headcount_free(struct headcount *headcount)
 {
-    if (!admission)
+    if (!headcount)
         return;
-    pthread_mutex_destroy(&admission->lock);
-    free(admission->nodes);
-    free(admission->buckets);
-    free(admission);
+    pthread_mutex_destroy(&headcount->lock);
+    free(headcount->nodes);
+    free(headcount->buckets);
+    free(headcount);
 }
 
-static struct admission_key
+static struct headcount_key
 key_of(const struct sockaddr *address)
 {
     static const unsigned char mapped_prefix[12] = {[10] = 0xFF, [11] = 0xFF};
-    struct admission_key key = {.bytes = {0}};
+    struct headcount_key key = {.bytes = {0}};
 
     if (address->sa_family == AF_INET) {
         struct sockaddr_in in;
@@ -89,20 +89,20 @@ key_of(const struct sockaddr *address)
 
 /* FNV-1a. */
 static struct node **
-find_bucket(struct admission *admission, const struct admission_key *key)
+find_bucket(struct headcount *headcount, const struct headcount_key *key)
 {
     uint32_t hash = 2166136261U;
 
     for (size_t i = 0; i < sizeof(key->bytes); i++)
         hash = (hash ^ key->bytes[i]) * 16777619U;
-    return &admission->buckets[hash & admission->mask];
+    return &headcount->buckets[hash & headcount->mask];
 }
 
 /* The place that points to the key's node, or to the NULL at the end of its chain. */
 static struct node **
-find_place(struct admission *admission, const struct admission_key *key)
+find_place(struct headcount *headcount, const struct headcount_key *key)
 {
-    struct node **place = find_bucket(admission, key);
+    struct node **place = find_bucket(headcount, key);
 
     while (*place && memcmp(&(*place)->key, key, sizeof(*key)) != 0)
         place = &(*place)->next;
@@ -110,48 +110,48 @@ find_place(struct admission *admission, const struct admission_key *key)
 }
 
 static bool
-count_one(struct admission *admission, const struct admission_key *key)
+count_one(struct headcount *headcount, const struct headcount_key *key)
 {
-    if (admission->connections >= admission->max_connections)
+    if (headcount->connections >= headcount->max_connections)
         return false;
 
-    struct node **place = find_place(admission, key);
+    struct node **place = find_place(headcount, key);
     if (!*place) {
-        struct node *fresh = admission->free;
-        admission->free = fresh->next;
+        struct node *fresh = headcount->free;
+        headcount->free = fresh->next;
         *fresh = (struct node){.key = *key};
         *place = fresh;
     }
-    if (admission->max_per_address > 0 && (*place)->count >= admission->max_per_address)
+    if (headcount->max_per_address > 0 && (*place)->count >= headcount->max_per_address)
         return false;
     (*place)->count++;
-    admission->connections++;
+    headcount->connections++;
     return true;
 }
 
 bool
-admission_enter(struct admission *admission,
+headcount_enter(struct headcount *headcount,
                 const struct sockaddr *address,
-                struct admission_key *ret_key)
+                struct headcount_key *ret_key)
 {
     *ret_key = key_of(address);
-    pthread_mutex_lock(&admission->lock);
-    const bool entered = count_one(admission, ret_key);
-    pthread_mutex_unlock(&admission->lock);
+    pthread_mutex_lock(&headcount->lock);
+    const bool entered = count_one(headcount, ret_key);
+    pthread_mutex_unlock(&headcount->lock);
     return entered;
 }
 
 void
-admission_leave(struct admission *admission, const struct admission_key *key)
+headcount_leave(struct headcount *headcount, const struct headcount_key *key)
 {
-    pthread_mutex_lock(&admission->lock);
-    struct node **place = find_place(admission, key);
+    pthread_mutex_lock(&headcount->lock);
+    struct node **place = find_place(headcount, key);
     struct node *node = *place;
-    admission->connections--;
+    headcount->connections--;
     if (--node->count == 0) {
         *place = node->next;
-        node->next = admission->free;
-        admission->free = node;
+        node->next = headcount->free;
+        headcount->free = node;
     }
-    pthread_mutex_unlock(&admission->lock);
+    pthread_mutex_unlock(&headcount->lock);
 }

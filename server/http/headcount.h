@@ -7,29 +7,29 @@
 
 #include <sys/socket.h>
 
-#define ADMISSION_KEY_BYTES 16
+#define HEADCOUNT_KEY_BYTES 16
 
-struct admission;
+struct headcount;
 
 /* The address that a connection is counted under. */
-struct admission_key {
-    unsigned char bytes[ADMISSION_KEY_BYTES];
+struct headcount_key {
+    unsigned char bytes[HEADCOUNT_KEY_BYTES];
 };
 
 /* `max_per_address` 0: no cap for one address.
- * Owns: *ret_admission is the caller's, admission_free().   Errors: ERR_NOMEM. */
-MUST_CHECK int admission_new(unsigned max_connections,
+ * Owns: *ret_headcount is the caller's, headcount_free().   Errors: ERR_NOMEM. */
+MUST_CHECK int headcount_new(unsigned max_connections,
                              unsigned max_per_address,
-                             struct admission **ret_admission,
+                             struct headcount **ret_headcount,
                              struct err *err);
-void admission_free(struct admission *admission);
-AUTO_DEFINE(struct admission *, admission_free)
+void headcount_free(struct headcount *headcount);
+AUTO_DEFINE(struct headcount *, headcount_free)
 
 /* Count one more connection from `address`. False: it is one too many, and is not counted.
  * Thread: any. */
-bool admission_enter(struct admission *admission,
+bool headcount_enter(struct headcount *headcount,
                      const struct sockaddr *address,
-                     struct admission_key *ret_key);
+                     struct headcount_key *ret_key);
 
 /* The connection is closed.   Thread: any. */
-void admission_leave(struct admission *admission, const struct admission_key *key);
+void headcount_leave(struct headcount *headcount, const struct headcount_key *key);
