@@ -330,8 +330,7 @@ writer_submit(struct writer *writer, store_fn fn, store_done_fn done, void *ctx)
         done(ctx, err_set(&err, ERR_NOMEM, "out of memory"), &err);
         return;
     }
-    *job = (struct job){
-        .fn = fn, .done = done, .ctx = ctx, .done_ctx = ctx, .submitted = true};
+    *job = (struct job){.fn = fn, .done = done, .ctx = ctx, .done_ctx = ctx, .submitted = true};
     const int code = push(writer, job, &err);
     if (code) {
         free(job);
