@@ -74,7 +74,7 @@ make_key(void)
     char *const public_file = file_in("public.pem");
     const char *const generate[] = {"openssl", "genrsa", "-traditional", "-out", key_file,
                                     "2048",    NULL};
-    const char *const publish[] = {"openssl", "rsa",  "-in",       key_file,
+    const char *const publish[] = {"openssl", "pkey", "-in",       key_file,
                                    "-pubout", "-out", public_file, NULL};
     struct secret *key;
     struct err err;
