@@ -34,6 +34,7 @@ struct exchange {
     const char *url;
     bool trusted; /* `url` is on the host that the caller named */
     int64_t left_ms;
+    size_t body_sent;
     struct web_answer answer;
     bool head_complete;
     bool too_large;
@@ -258,19 +259,45 @@ takes_body(const char *method)
     return str_equal(method, "POST") || str_equal(method, "PUT") || str_equal(method, "PATCH");
 }
 
-static CURLcode
-set_method(CURL *easy, const struct web_request *request)
+/* The body is handed over piece by piece, and cannot be rewound: where a kept connection ends
+ * before any answer, curl would otherwise send a POST again that may have been carried out. */
+static size_t
+hand_over_body(char *buffer, size_t size, size_t count, void *context)
 {
+    struct exchange *const exchange = context;
+    const struct bytes body = exchange->request->body;
+    const size_t left = body.len - exchange->body_sent;
+    const size_t piece = left < size * count ? left : size * count;
+
+    if (piece > 0)
+        memcpy(buffer, body.ptr + exchange->body_sent, piece);
+    exchange->body_sent += piece;
+    return piece;
+}
+
+static CURLcode
+set_body(CURL *easy, struct exchange *exchange)
+{
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
+
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                                (curl_off_t)exchange->request->body.len);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_READFUNCTION, hand_over_body);
+    return code ? code : curl_easy_setopt(easy, CURLOPT_READDATA, exchange);
+}
+
+static CURLcode
+set_method(CURL *easy, struct exchange *exchange)
+{
+    const struct web_request *const request = exchange->request;
     CURLcode code = CURLE_OK;
 
-    if (request->body.ptr || takes_body(request->method)) {
-        code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-        if (code == CURLE_OK)
-            code = curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
-                                    request->body.ptr ? request->body.ptr : "");
-    } else if (str_equal(request->method, "HEAD")) {
+    if (request->body.ptr || takes_body(request->method))
+        code = set_body(easy, exchange);
+    else if (str_equal(request->method, "HEAD"))
         code = curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-    }
     return code ? code : curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
@@ -346,7 +373,7 @@ prepare(struct web *web, struct exchange *exchange)
     if (code == CURLE_OK)
         code = set_limits(easy, exchange);
     if (code == CURLE_OK)
-        code = set_method(easy, exchange->request);
+        code = set_method(easy, exchange);
     if (code == CURLE_OK)
         code = curl_easy_setopt(easy, CURLOPT_USERAGENT, web->user_agent);
     if (code == CURLE_OK)

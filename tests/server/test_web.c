@@ -454,6 +454,57 @@ TEST(a_closed_idle_connection_is_replaced)
     fake_http_free(fake);
 }
 
+TEST(what_may_have_been_done_is_not_sent_again)
+{
+    static const struct fake_exchange script[] = {
+        {"GET /1", EMPTY_OK, 0, 0, FAKE_KEEP},
+        {"GET /2", NULL, 0, 0, FAKE_CLOSE}, /* on the kept connection */
+        {"GET /2", EMPTY_OK, 0, 0, FAKE_KEEP},
+        {"POST /3", NULL, 0, 0, FAKE_CLOSE},
+    };
+    struct fake_http *fake = fake_http_new(NULL, script, COUNT(script));
+    struct web *web = new_web(NULL);
+    struct web_answer answer;
+    struct err err;
+
+    CHECK_OK(get(web, url_of(fake, "/1"), &answer, &err), err);
+    web_answer_done(&answer);
+    CHECK_OK(get(web, url_of(fake, "/2"), &answer, &err), err);
+    web_answer_done(&answer);
+    const struct web_request post = {
+        .method = "POST", .url = url_of(fake, "/3"), .body = bytes_of_str("{}")};
+    CHECK_INT(web_perform(web, &post, &answer, &err), ERR_REMOTE);
+    web_free(web);
+    CHECK(!fake_http_mistake(fake)); /* no fifth request */
+    fake_http_free(fake);
+}
+
+TEST(large_bodies_are_sent_whole)
+{
+    static const struct fake_exchange script[] = {{"PUT /", EMPTY_OK, 0, 0, FAKE_KEEP}};
+    const size_t len = 2 * 1024 * 1024;
+    struct fake_http *fake = fake_http_new(NULL, script, COUNT(script));
+    struct web *web = new_web(NULL);
+    char *const body = malloc(len);
+    struct web_answer answer;
+    struct err err;
+
+    CHECK(body);
+    for (size_t i = 0; i < len; i++)
+        body[i] = (char)('a' + i % 23);
+    const struct web_request request = {
+        .method = "PUT", .url = url_of(fake, "/"), .body = bytes_of(body, len)};
+    CHECK_OK(web_perform(web, &request, &answer, &err), err);
+    web_answer_done(&answer);
+    web_free(web);
+    CHECK(!fake_http_mistake(fake));
+    const char *const sent = strstr(fake_http_request(fake, 0), "\r\n\r\n");
+    CHECK(sent && strlen(sent + 4) == len && memcmp(sent + 4, body, len) == 0);
+    CHECK_CONTAINS(fake_http_request(fake, 0), "Content-Length: 2097152\r\n");
+    fake_http_free(fake);
+    free(body);
+}
+
 TEST(escaping_keeps_only_unreserved)
 {
     struct strbuf buf = STRBUF_INIT(100);
