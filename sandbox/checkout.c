@@ -38,6 +38,7 @@ static const char reset_script[] =
     "    rm -rf .git/index.lock .git/HEAD.lock .git/config.lock .git/packed-refs.lock \\\n"
     "        \".git/refs/heads/$DRAFTD_BRANCH.lock\" .git/rebase-merge .git/rebase-apply \\\n"
     "        .git/sequencer .git/info/exclude\n"
+    "    git config -f .git/config --unset-all core.worktree\n"
     "    $g symbolic-ref HEAD \"refs/heads/$DRAFTD_BRANCH\" &&\n"
     "        $g reset -q --hard \"$DRAFTD_COMMIT\" && $g clean -ffdq\n"
     "}\n"

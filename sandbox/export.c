@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EXPORT_DIR SANDBOX_EXCHANGE "/export"
+#define EXPORT_DIR "/tmp/draftd-export"
 #define NOTHING_CHANGED 44
 #define OUTPUT_BYTES 4096U
 
@@ -27,10 +27,13 @@
 static const char commit_script[] =
     "set -e\n"
     "rm -rf " EXPORT_DIR "\n"
+    /* not in the work tree, whose repository may be broken so that git refuses to start */
+    "cd /\n"
     "git init -q --bare --template= $DRAFTD_FORMAT " EXPORT_DIR "\n"
     "git config -f " EXPORT_DIR "/config core.commitGraph false\n"
     "git config -f " EXPORT_DIR "/config core.multiPackIndex false\n"
     "git config -f " EXPORT_DIR "/config gc.auto 0\n"
+    "cd " SANDBOX_WORKSPACE "\n"
     "if [ -L .git ] || [ ! -d .git ]; then rm -rf .git; mkdir .git; fi\n"
     "if [ -L .git/objects ]; then rm .git/objects; fi\n"
     "mkdir -p .git/objects\n"

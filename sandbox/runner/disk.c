@@ -18,10 +18,17 @@
 #define SLICE_ENTRIES 64 /* between looks at the clock */
 #define PAUSE_FACTOR 20  /* 5 % of one CPU */
 #define PAUSE_URGENT_FACTOR 1
-#define PASS_PAUSE_MS 1000 /* between the end of one walk and the next */
+#define PASS_PAUSE_MS 1000 /* before the first walk, and from the end of one to the next */
 #define URGENT_CHECK_MS 250
 #define BLOCK_BYTES 512U /* of st_blocks */
 #define FULL_BYTES (128U * 1024)
+
+/* A directory on the way down. */
+struct level {
+    DIR *dir;
+    bool mended; /* `mode` is to be put back */
+    mode_t mode;
+};
 
 struct disk_watch {
     const char *directory; /* borrowed */
@@ -33,8 +40,16 @@ struct disk_watch {
     int64_t next_pass_ms;   /* when to begin the next walk, unless it is urgent */
     bool over;
     int depth;
-    DIR *stack[DEPTH_MAX];
+    struct level stack[DEPTH_MAX];
 };
+
+static uint64_t
+free_bytes(const char *directory)
+{
+    struct statvfs fs;
+
+    return statvfs(directory, &fs) ? 0 : (uint64_t)fs.f_bavail * fs.f_frsize;
+}
 
 struct disk_watch *
 disk_watch_new(const char *directory, uint64_t limit_bytes)
@@ -44,15 +59,27 @@ disk_watch_new(const char *directory, uint64_t limit_bytes)
     if (watch) {
         watch->directory = directory;
         watch->limit_bytes = limit_bytes;
+        watch->free_at_start = free_bytes(directory);
+        watch->next_pass_ms = runner_now_ms() + PASS_PAUSE_MS;
     }
     return watch;
+}
+
+static void
+ascend(struct disk_watch *watch)
+{
+    const struct level level = watch->stack[--watch->depth];
+
+    if (level.mended && fchmod(dirfd(level.dir), level.mode))
+        watch->over = true;
+    closedir(level.dir);
 }
 
 static void
 unwind(struct disk_watch *watch)
 {
     while (watch->depth > 0)
-        closedir(watch->stack[--watch->depth]);
+        ascend(watch);
 }
 
 void
@@ -64,28 +91,16 @@ disk_watch_free(struct disk_watch *watch)
     free(watch);
 }
 
-static uint64_t
-free_bytes(const char *directory)
-{
-    struct statvfs fs;
-
-    return statvfs(directory, &fs) ? 0 : (uint64_t)fs.f_bavail * fs.f_frsize;
-}
-
-/* Open a directory whose owner (who is this user) may have taken its own permissions away. */
+/* Open a directory, although its owner (who is this user) may have taken the permission away: it is
+ * given back for as long as the walk is below. */
 static int
-open_directory(int parent, const char *name, mode_t mode)
+open_directory(int parent, const char *name, mode_t mode, bool *ret_mended)
 {
+    const mode_t needed = S_IRUSR | S_IXUSR;
     const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    const int fd = openat(parent, name, flags);
 
-    if (fd >= 0 || errno != EACCES || fchmodat(parent, name, mode | S_IRWXU, 0))
-        return fd;
-    const int mended = openat(parent, name, flags);
-    const int reason = errno;
-    if (fchmodat(parent, name, mode & 07777, 0))
-        errno = reason;
-    return mended;
+    *ret_mended = (mode & needed) != needed && fchmodat(parent, name, mode | needed, 0) == 0;
+    return openat(parent, name, flags);
 }
 
 /* Go into a directory. Gone in the meantime is fine. */
@@ -96,7 +111,8 @@ descend(struct disk_watch *watch, int parent, const char *name, mode_t mode)
         watch->over = true;
         return;
     }
-    const int fd = open_directory(parent, name, mode);
+    bool mended;
+    const int fd = open_directory(parent, name, mode & 07777, &mended);
     if (fd < 0) {
         watch->over = watch->over || (errno != ENOENT && errno != ENOTDIR && errno != ELOOP);
         return;
@@ -106,7 +122,8 @@ descend(struct disk_watch *watch, int parent, const char *name, mode_t mode)
         close(fd);
         return;
     }
-    watch->stack[watch->depth++] = dir;
+    watch->stack[watch->depth++] =
+        (struct level){.dir = dir, .mended = mended, .mode = mode & 07777};
 }
 
 static void
@@ -133,13 +150,12 @@ static bool
 walk_some(struct disk_watch *watch)
 {
     for (int i = 0; i < SLICE_ENTRIES && watch->depth > 0; i++) {
-        DIR *const dir = watch->stack[watch->depth - 1];
+        DIR *const dir = watch->stack[watch->depth - 1].dir;
         const struct dirent *const entry = readdir(dir);
         if (entry) {
             count_entry(watch, dirfd(dir), entry->d_name);
         } else {
-            closedir(dir);
-            watch->depth--;
+            ascend(watch);
         }
     }
     return watch->depth > 0;
