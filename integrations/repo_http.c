@@ -465,30 +465,41 @@ service_of(git_smart_service_t action)
     return (struct service){"", true};
 }
 
+int
+repo_wire_exchange(struct repo_wire *wire,
+                   git_smart_service_t action,
+                   git_smart_subtransport_stream **ret_stream)
+{
+    struct stream *stream = calloc(1, sizeof *stream);
+
+    if (!stream) {
+        err_set(&wire->err, ERR_NOMEM, "out of memory");
+        return fail(wire);
+    }
+    stream->parent.read = stream_read;
+    stream->parent.write = stream_write;
+    stream->parent.free = stream_free;
+    stream->wire = wire;
+    stream->service = service_of(action);
+    stream->body = -1;
+    stream->in.max = MAX_PENDING_BYTES;
+    *ret_stream = &stream->parent;
+    return 0;
+}
+
 static int
 subtransport_action(git_smart_subtransport_stream **ret_stream,
                     git_smart_subtransport *parent,
                     const char *url,
                     git_smart_service_t action)
 {
-    struct subtransport *transport = (struct subtransport *)parent;
-    struct stream *stream = calloc(1, sizeof *stream);
+    const struct subtransport *transport = (const struct subtransport *)parent;
+    const int r = repo_wire_exchange(transport->wire, action, ret_stream);
 
     (void)url; /* the wire knows it, and where it was redirected to */
-    if (!stream) {
-        git_error_set_oom();
-        return -1;
-    }
-    stream->parent.subtransport = parent;
-    stream->parent.read = stream_read;
-    stream->parent.write = stream_write;
-    stream->parent.free = stream_free;
-    stream->wire = transport->wire;
-    stream->service = service_of(action);
-    stream->body = -1;
-    stream->in.max = MAX_PENDING_BYTES;
-    *ret_stream = &stream->parent;
-    return 0;
+    if (!r)
+        (*ret_stream)->subtransport = parent;
+    return r;
 }
 
 static int

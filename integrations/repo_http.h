@@ -27,5 +27,12 @@ AUTO_DEFINE(struct repo_wire *, repo_wire_free)
 /* Make the libgit2 transport that talks through `wire`. */
 MUST_CHECK int repo_wire_transport(struct repo_wire *wire, git_remote *owner, git_transport **ret);
 
+/* One request and its answer, outside of libgit2: write() all of the request, read() the answer
+ * until it gives no bytes, free(). They fail with -1; repo_wire_error() tells why. Owns:
+ * *ret_stream is the caller's; the wire must outlive it. */
+MUST_CHECK int repo_wire_exchange(struct repo_wire *wire,
+                                  git_smart_service_t action,
+                                  git_smart_subtransport_stream **ret_stream);
+
 /* The first failure of the conversation; code 0: none. Borrowed. */
 const struct err *repo_wire_error(const struct repo_wire *wire);

@@ -6,8 +6,6 @@
 #include "server/base/fs.h"
 #include "server/base/str.h"
 
-#define SAID_BYTES 400U /* of the server's words: they go into an error message */
-
 static int
 on_transport(git_transport **ret_transport, git_remote *owner, void *ctx)
 {
@@ -17,39 +15,12 @@ on_transport(git_transport **ret_transport, git_remote *owner, void *ctx)
 }
 
 static int
-on_words(const char *text, int len, void *ctx)
-{
-    struct repo_link *link = ctx;
-    const size_t room = link->said.max - link->said.len;
-    const size_t wanted = len > 0 ? (size_t)len : 0;
-
-    strbuf_add(&link->said, text, utf8_cut(text, wanted, wanted < room ? wanted : room));
-    return stop_raised(link->remote->stop) ? GIT_EUSER : 0;
-}
-
-static int
 on_transfer(const git_indexer_progress *progress, void *ctx)
 {
     const struct repo_link *link = ctx;
 
     (void)progress;
     return stop_raised(link->remote->stop) ? GIT_EUSER : 0;
-}
-
-/* git_remote_upload() succeeds also when the server took nothing; only here it is told. */
-static int
-on_ref_status(const char *ref, const char *status, void *ctx)
-{
-    struct repo_link *link = ctx;
-
-    (void)ref;
-    if (!status)
-        return 0;
-    link->declined = true;
-    if (link->said.len > 0)
-        strbuf_add_str(&link->said, " ");
-    strbuf_addf(&link->said, "(%.100s)", status);
-    return 0;
 }
 
 int
@@ -73,15 +44,13 @@ repo_link_open(struct repo_link *link,
                struct err *err)
 {
     const git_remote_callbacks callbacks = GIT_REMOTE_CALLBACKS_INIT;
+    git_remote_create_options options = GIT_REMOTE_CREATE_OPTIONS_INIT;
     int r = 0;
 
     link->remote = remote;
-    link->said.max = SAID_BYTES;
     link->callbacks = callbacks;
     link->callbacks.payload = link;
-    link->callbacks.sideband_progress = on_words;
     link->callbacks.transfer_progress = on_transfer;
-    link->callbacks.push_update_reference = on_ref_status;
     if (remote->url[0] != '/') {
         link->callbacks.transport = on_transport;
         r = repo_wire_new(remote, scratch, &link->wire, err);
@@ -90,7 +59,9 @@ repo_link_open(struct repo_link *link,
     }
     if (r)
         return r;
-    r = git_remote_create_anonymous(&link->git, git, remote->url);
+    options.repository = git;
+    options.flags = GIT_REMOTE_CREATE_SKIP_INSTEADOF | GIT_REMOTE_CREATE_SKIP_DEFAULT_FETCHSPEC;
+    r = git_remote_create_with_opts(&link->git, remote->url, &options);
     r = r ? r : git_remote_connect(link->git, direction, &link->callbacks, NULL, NULL);
     return r ? repo_link_error(link, r, err) : 0;
 }
@@ -100,7 +71,6 @@ repo_link_done(struct repo_link *link)
 {
     git_remote_free(link->git); /* disconnects, so before the wire */
     repo_wire_free(link->wire);
-    strbuf_done(&link->said);
 }
 
 int

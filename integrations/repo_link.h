@@ -11,11 +11,9 @@ struct repo_link {
     struct repo_wire *wire; /* NULL for a path */
     git_remote *git;
     git_remote_callbacks callbacks;
-    struct strbuf said; /* what the server printed, for people */
-    bool declined;      /* it did not take the pushed ref */
 };
 
-/* Connect `git` (which keeps what is fetched, or holds what is pushed) with the remote.
+/* Connect with the remote. `git` keeps what is fetched.
  * Borrows: remote; scratch (a directory).
  * Errors: ERR_AUTH; ERR_NOTFOUND; ERR_UNAVAILABLE; ERR_TIMEOUT; ERR_CANCELED; ERR_REMOTE;
  * ERR_INVALID. */

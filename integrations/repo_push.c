@@ -1,13 +1,21 @@
-/* Setting one branch of a remote. Over HTTPS it goes through libgit2's push, out of a repository
- * made for the purpose that borrows the mirror's objects and knows just that branch; on this
- * machine it is written directly. Neither way moves a branch from anywhere but where the caller saw
- * it. */
+/* Setting one branch of a remote. Over HTTPS the request is our own: libgit2's push looks at every
+ * ref that the server has, which takes seconds where there are thousands, and cannot say which
+ * commit the branch has to be at. On this machine the repository is written directly. Neither way
+ * moves a branch from anywhere but where the caller saw it. */
 #include <git2.h>
 #include <string.h>
 
 #include "integrations/repo_link.h"
+#include "integrations/repo_report.h"
 #include "server/base/fs.h"
 #include "server/base/str.h"
+
+#define SAID_BYTES 400U            /* of the server's words: they go into an error message */
+#define ANSWER_BYTES (1024 * 1024) /* progress and report */
+#define ANSWER_STEP 4096U
+
+/* Where the target has a ref: 0, or ERR_NOTFOUND. */
+typedef int (*find_fn)(void *ctx, const char *ref, git_oid *ret_id);
 
 struct push {
     struct repo *repo;
@@ -47,45 +55,165 @@ judge_place(const struct push *push, const git_oid *now, bool *ret_done, struct 
     return 0;
 }
 
-/* A bare repository in `dir` with the mirror's objects and one branch. */
+/* Leave out what the target has: where its branches are that the mirror has too. A mirror that fell
+ * behind catches up first; without a commit in common all of history would be sent. */
 static int
-make_sender(const struct push *push, const char *dir, git_repository **ret_git, struct err *err)
+hide_branch(
+    const struct push *push, const char *ref, git_oid at, git_revwalk *walk, struct err *err)
 {
-    AUTO(git_repository_free) git_repository *git = NULL;
-    AUTO(git_reference_free) git_reference *reference = NULL;
     AUTO(git_odb_free) git_odb *odb = NULL;
-    int r = git_repository_init(&git, dir, 1);
+    auto_free char *branch = NULL;
+    char now[REPO_COMMIT_BYTES];
+    int r = git_repository_odb(&odb, push->repo->git);
 
-    r = r ? r : git_repository_odb(&odb, git);
-    r = r ? r : git_odb_add_disk_alternate(odb, push->repo->objects_dir);
-    r = r ? r : git_reference_create(&reference, git, push->ref, &push->commit, 0, NULL);
+    if (!r && !git_odb_exists(odb, &at)) {
+        const char *name = ref + strlen("refs/heads/");
+        r = repo_fetch(push->repo, push->remote, name, &branch, now, err);
+        r = r ? r : repo_parse_id(now, &at, err);
+        if (r)
+            return r;
+    }
+    r = r ? r : git_revwalk_hide(walk, &at);
+    return r ? repo_git_error(err, r, "looking at %s", ref) : 0;
+}
+
+static int
+hide_known(const struct push *push, find_fn find, void *ctx, git_revwalk *walk, struct err *err)
+{
+    AUTO_DONE(git_strarray_dispose) git_strarray refs = {0};
+    int r = git_reference_list(&refs, push->repo->git);
+
+    if (!r && !push->create)
+        r = git_revwalk_hide(walk, &push->expected);
     if (r)
-        return repo_git_error(err, r, "preparing the push");
-    *ret_git = TAKE(git);
+        return repo_git_error(err, r, "looking at the refs of %s", push->repo->path);
+    for (size_t i = 0; i < refs.count && !r; i++) {
+        git_oid at;
+        if (str_starts_with(refs.strings[i], "refs/heads/") && !find(ctx, refs.strings[i], &at))
+            r = hide_branch(push, refs.strings[i], at, walk, err);
+    }
+    return r;
+}
+
+/* The objects that the target lacks. */
+static int
+collect_objects(const struct push *push,
+                find_fn find,
+                void *ctx,
+                git_packbuilder **ret_builder,
+                struct err *err)
+{
+    AUTO(git_packbuilder_free) git_packbuilder *builder = NULL;
+    AUTO(git_revwalk_free) git_revwalk *walk = NULL;
+    int r = git_revwalk_new(&walk, push->repo->git);
+
+    r = r ? r : git_revwalk_push(walk, &push->commit);
+    if (r)
+        return repo_git_error(err, r, "collecting objects for %s", push->remote->url);
+    r = hide_known(push, find, ctx, walk, err);
+    if (r)
+        return r;
+    r = git_packbuilder_new(&builder, push->repo->git);
+    r = r ? r : git_packbuilder_insert_walk(builder, walk);
+    if (r)
+        return repo_git_error(err, r, "collecting objects for %s", push->remote->url);
+    *ret_builder = TAKE(builder);
     return 0;
 }
 
 static int
-upload(struct repo_link *link, const struct push *push, struct err *err)
+find_advertised(void *ctx, const char *ref, git_oid *ret_id)
 {
-    git_push_options options = GIT_PUSH_OPTIONS_INIT;
-    auto_free char *spec = str_printf("%s:%s", push->ref, push->ref);
-    const git_strarray specs = {.strings = &spec, .count = 1};
-    int r;
+    return repo_link_find(ctx, ref, ret_id, NULL);
+}
 
-    if (!spec)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    options.callbacks = link->callbacks;
-    options.pb_parallelism = 1;
-    r = git_remote_upload(link->git, &specs, &options);
-    if (r == GIT_ENONFASTFORWARD)
-        return err_set(err, ERR_CONFLICT, "%s was moved meanwhile by someone else", push->ref);
-    return r ? repo_link_error(link, r, err) : 0;
+static void
+stream_free(git_smart_subtransport_stream *stream)
+{
+    stream->free(stream);
+}
+AUTO_DEFINE(git_smart_subtransport_stream *, stream_free)
+
+static int
+write_piece(void *piece, size_t len, void *ctx)
+{
+    git_smart_subtransport_stream *stream = ctx;
+
+    return stream->write(stream, piece, len);
+}
+
+/* "OLD NEW REF" and the pack, as gitprotocol-pack(5) has it. The server compares OLD when it takes
+ * the branch's lock. */
+static int
+write_request(const struct push *push,
+              git_packbuilder *builder,
+              git_smart_subtransport_stream *stream,
+              struct err *err)
+{
+    static const char format[] =
+        "%s %s %s%c report-status side-band-64k agent=draftd/" DRAFTD_VERSION;
+    AUTO_DONE(strbuf_done) struct strbuf command = STRBUF_INIT(8192);
+    AUTO_DONE(strbuf_done) struct strbuf line = STRBUF_INIT(8192);
+    char old[GIT_OID_HEXSZ + 1];
+    char new[GIT_OID_HEXSZ + 1];
+
+    git_oid_tostr(old, sizeof old, &push->expected); /* zero for a new branch */
+    git_oid_tostr(new, sizeof new, &push->commit);
+    strbuf_addf(&command, format, old, new, push->ref, '\0');
+    strbuf_addf(&line, "%04zx", command.len + 4);
+    strbuf_add(&line, command.ptr, command.len);
+    strbuf_add_str(&line, "0000");
+    if (!strbuf_ok(&command) || !strbuf_ok(&line))
+        return err_set(err, ERR_INVALID, "the name %s is too long", push->ref);
+    if (stream->write(stream, line.ptr, line.len) ||
+        git_packbuilder_foreach(builder, write_piece, stream))
+        return -1;
+    return 0;
+}
+
+static int
+read_answer(git_smart_subtransport_stream *stream, struct strbuf *answer)
+{
+    char buf[ANSWER_STEP];
+    size_t len;
+
+    do {
+        if (stream->read(stream, buf, sizeof buf, &len))
+            return -1;
+        strbuf_add(answer, buf, len);
+    } while (len > 0);
+    return 0;
+}
+
+/* Send the branch to the server.  *ret_taken: it took it; else `said` tells why not. */
+static int
+send_branch(const struct push *push,
+            struct repo_link *link,
+            bool *ret_taken,
+            struct strbuf *said,
+            struct err *err)
+{
+    AUTO_DONE(strbuf_done) struct strbuf answer = STRBUF_INIT(ANSWER_BYTES);
+    AUTO(git_packbuilder_free) git_packbuilder *builder = NULL;
+    AUTO(stream_free) git_smart_subtransport_stream *stream = NULL;
+    int r = collect_objects(push, find_advertised, link, &builder, err);
+
+    if (r)
+        return r;
+    r = repo_wire_exchange(link->wire, GIT_SERVICE_RECEIVEPACK, &stream);
+    r = r ? r : write_request(push, builder, stream, err);
+    r = r ? r : read_answer(stream, &answer);
+    if (r)
+        return r == ERR_INVALID ? r : repo_link_error(link, r, err);
+    if (!strbuf_ok(&answer))
+        return err_set(err, ERR_REMOTE, "%s has too much to say", push->remote->url);
+    r = repo_report_parse(bytes_of(answer.ptr, answer.len), push->ref, ret_taken, said, err);
+    return r ? err_wrap(err, "%s", push->remote->url) : 0;
 }
 
 /* The server said no. Was it because the branch has moved between our look and our push? */
 static int
-explain_refusal(const struct push *push, const struct repo_link *link, struct err *err)
+explain_refusal(const struct push *push, const struct strbuf *said, struct err *err)
 {
     char now[REPO_COMMIT_BYTES];
     git_oid id;
@@ -101,21 +229,20 @@ explain_refusal(const struct push *push, const struct repo_link *link, struct er
     if (r || done)
         return r;
     return err_set(err, ERR_INVALID, "%s declined %s: %s", push->remote->url, push->ref,
-                   strbuf_str(&link->said));
+                   strbuf_str(said));
 }
 
 static int
 push_https(const struct push *push, struct err *err)
 {
-    AUTO(repo_scratch_free) char *dir = NULL;
-    AUTO(git_repository_free) git_repository *sender = NULL;
     AUTO_DONE(repo_link_done) struct repo_link link = {0};
+    AUTO_DONE(strbuf_done) struct strbuf said = STRBUF_INIT(SAID_BYTES);
+    struct repo *repo = push->repo;
+    bool taken = false;
     git_oid now;
     bool done;
-    int r = repo_scratch_new(push->repo, &dir, err);
+    int r = repo_link_open(&link, repo->git, push->remote, repo->path, GIT_DIRECTION_PUSH, err);
 
-    r = r ? r : make_sender(push, dir, &sender, err);
-    r = r ? r : repo_link_open(&link, sender, push->remote, dir, GIT_DIRECTION_PUSH, err);
     if (r)
         return r;
     r = repo_link_find(&link, push->ref, &now, err);
@@ -124,8 +251,8 @@ push_https(const struct push *push, struct err *err)
     r = judge_place(push, r ? NULL : &now, &done, err);
     if (r || done)
         return r;
-    r = upload(&link, push, err);
-    return r || !link.declined ? r : explain_refusal(push, &link, err);
+    r = send_branch(push, &link, &taken, &said, err);
+    return r || taken ? r : explain_refusal(push, &said, err);
 }
 
 /* What people have checked out would look changed to them if the branch moved below it. */
@@ -146,46 +273,30 @@ check_not_in_use(git_repository *target, const struct push *push, struct err *er
     return 0;
 }
 
-/* Leave out what the target has by its refs, as far as we know those commits. */
 static int
-hide_known(git_repository *target, git_repository *source, git_revwalk *walk)
+find_in_repository(void *ctx, const char *ref, git_oid *ret_id)
 {
-    AUTO(git_reference_iterator_free) git_reference_iterator *iterator = NULL;
-    AUTO(git_odb_free) git_odb *odb = NULL;
-    git_reference *found;
-    int r = git_repository_odb(&odb, source);
+    const int r = git_reference_name_to_id(ret_id, ctx, ref);
 
-    r = r ? r : git_reference_iterator_new(&iterator, target);
-    while (!r && (r = git_reference_next(&found, iterator)) == 0) {
-        AUTO(git_reference_free) git_reference *reference = found;
-        const git_oid *id = git_reference_target(reference);
-        git_object_t type;
-        size_t size;
-        if (id && git_odb_exists(odb, id) && !git_odb_read_header(&size, &type, odb, id) &&
-            type == GIT_OBJECT_COMMIT)
-            r = git_revwalk_hide(walk, id);
-    }
-    return r == GIT_ITEROVER ? 0 : r;
+    git_error_clear();
+    return r ? ERR_NOTFOUND : 0;
 }
 
 static int
 copy_objects(git_repository *target, const struct push *push, struct err *err)
 {
     AUTO(git_packbuilder_free) git_packbuilder *builder = NULL;
-    AUTO(git_revwalk_free) git_revwalk *walk = NULL;
     AUTO_DONE(git_buf_dispose) git_buf objects = GIT_BUF_INIT;
     auto_free char *packs = NULL;
-    int r = git_repository_item_path(&objects, target, GIT_REPOSITORY_ITEM_OBJECTS);
+    int r = collect_objects(push, find_in_repository, target, &builder, err);
 
-    r = r ? r : git_revwalk_new(&walk, push->repo->git);
-    r = r ? r : git_revwalk_push(walk, &push->commit);
-    r = r ? r : hide_known(target, push->repo->git, walk);
-    r = r ? r : git_packbuilder_new(&builder, push->repo->git);
-    r = r ? r : git_packbuilder_insert_walk(builder, walk);
     if (r)
-        return repo_git_error(err, r, "collecting objects for %s", push->remote->url);
+        return r;
     if (git_packbuilder_object_count(builder) == 0)
         return 0;
+    r = git_repository_item_path(&objects, target, GIT_REPOSITORY_ITEM_OBJECTS);
+    if (r)
+        return repo_git_error(err, r, "opening %s", push->remote->url);
     packs = str_printf("%s/pack", objects.ptr);
     if (!packs)
         return err_set(err, ERR_NOMEM, "out of memory");

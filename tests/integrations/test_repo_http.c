@@ -212,6 +212,23 @@ TEST(a_branch_is_pushed_and_moved)
     RUN("test -z \"$(ls mirror.git/quarantine)\"");
 }
 
+TEST(a_mirror_that_fell_behind_catches_up_before_a_push)
+{
+    AUTO(repo_free) struct repo *mirror = begin();
+    AUTO_DONE(login_done) struct login login = {0};
+    char commit[65];
+
+    CHECK_OK(fetch(mirror, login_as(&login, "acme/api", "first-token"), NULL, commit), err);
+    const char *new = new_commit("behind");
+    RUN("cd work; git checkout -q main; echo behind >>a; git commit -qam ahead; git push -q "
+        "../web/srv/acme/api.git main; git rev-parse HEAD >../base");
+    CHECK_OK(repo_push(mirror, &login.remote, "behind", new, NULL, &err), err);
+    CHECK_OK(repo_resolve(mirror, "main", commit, &err), err);
+    CHECK_STR(commit, base());
+    /* One commit with its tree and file: all of history would be a pack. */
+    RUN("cd web/srv/acme/api.git; git fsck --full --strict; git rev-parse behind");
+}
+
 TEST(a_refusal_of_the_server_is_told_in_its_words)
 {
     AUTO(repo_free) struct repo *mirror = begin();
