@@ -4,8 +4,9 @@
 #include "server/store/run.h"
 #include "server/store/run_row.h"
 
-/* The oldest run that may be claimed, by three looks into indexes of what is live.
- * Errors: ERR_NOTFOUND. */
+/* The oldest run that may be claimed, by three looks into indexes of what is live. (Without the
+ * lower bound on lease_until_ms SQLite would rather walk through all runs in the order of their
+ * ids.) Errors: ERR_NOTFOUND. */
 static int
 find_claimable(struct db *db, int64_t now_ms, int64_t *ret_id, struct err *err)
 {
@@ -19,7 +20,8 @@ find_claimable(struct db *db, int64_t now_ms, int64_t *ret_id, struct err *err)
                           "SELECT min(id) AS id FROM run WHERE state = 0 AND not_before_ms > 0"
                           " AND not_before_ms <= $1"
                           " UNION ALL "
-                          "SELECT min(id) AS id FROM run WHERE state = 1 AND lease_until_ms <= $1"
+                          "SELECT min(id) AS id FROM run WHERE state = 1 AND lease_until_ms > 0"
+                          " AND lease_until_ms <= $1"
                           ") AS claimable",
                           &stmt, err);
     if (code)

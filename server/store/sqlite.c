@@ -21,7 +21,8 @@ struct failure {
 
 static const struct failure failures[] = {
     {SQLITE_FULL, ERR_UNAVAILABLE, "the disk of the store is full: free some space"},
-    {SQLITE_IOERR, ERR_UNAVAILABLE, "the store cannot be read or written: check its disk"},
+    {SQLITE_IOERR, ERR_UNAVAILABLE,
+     "the store cannot be read or written: check its disk, free space and quota"},
     {SQLITE_BUSY, ERR_UNAVAILABLE, "another process keeps the store locked: try again, or end it"},
     {SQLITE_LOCKED, ERR_UNAVAILABLE, "the store is locked: try again"},
     {SQLITE_PROTOCOL, ERR_UNAVAILABLE, "the store is locked: try again"},
@@ -235,6 +236,15 @@ bool
 sqlite_is_lost(const struct sqlite *sqlite)
 {
     return sqlite->in_transaction && sqlite3_get_autocommit(sqlite->handle);
+}
+
+bool
+sqlite_is_moved(const struct sqlite *sqlite)
+{
+    int moved = 0;
+
+    sqlite3_file_control(sqlite->handle, NULL, SQLITE_FCNTL_HAS_MOVED, &moved);
+    return moved;
 }
 
 int

@@ -61,6 +61,9 @@ void sqlite_rollback(struct sqlite *sqlite);
 /* Was the transaction taken away by SQLite itself, as it does after some I/O errors? */
 bool sqlite_is_lost(const struct sqlite *sqlite);
 
+/* Does the path not lead to the open file any more? What is committed then would be lost. */
+bool sqlite_is_moved(const struct sqlite *sqlite);
+
 /* Inside a transaction: a part that is kept or undone by itself. */
 MUST_CHECK int sqlite_part_begin(struct sqlite *sqlite, struct err *err);
 MUST_CHECK int sqlite_part_keep(struct sqlite *sqlite, struct err *err);

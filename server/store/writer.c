@@ -108,6 +108,11 @@ begin(struct writer *writer, struct err *err)
 
     if (!writer->sqlite)
         code = sqlite_reopen(writer->path, CONNECTION_WRITER, &writer->sqlite, err);
+    /* The connection is kept: should the file come back, it is the right one. */
+    if (!code && sqlite_is_moved(writer->sqlite))
+        return err_set(err, ERR_UNAVAILABLE,
+                       "the store %s was moved or removed: put it back, or restart draftd",
+                       writer->path);
     if (!code)
         code = sqlite_begin(writer->sqlite, err);
     return code ? drop_connection(writer, code) : 0;
