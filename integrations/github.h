@@ -69,7 +69,8 @@ MUST_CHECK int github_get_repository(struct github *github,
                                      struct github_repository *ret_repository,
                                      struct err *err);
 
-/* Comments of an issue or pull request. */
+/* Comments of an issue or pull request. A body over 65,536 characters is cut at its end, so a marker belongs
+ * at the beginning; the same goes for pull requests, whose titles are cut to 256. */
 MUST_CHECK int github_create_comment(struct github *github,
                                      const char *repository,
                                      int64_t issue,
@@ -131,6 +132,7 @@ MUST_CHECK int github_create_pull(struct github *github,
                                   const struct github_pull_new *pull,
                                   struct github_pull *ret_pull,
                                   struct err *err);
+/* `title`, `body`: NULL leaves what is there. */
 MUST_CHECK int github_edit_pull(struct github *github,
                                 const char *repository,
                                 int64_t number,

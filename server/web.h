@@ -1,7 +1,9 @@
 /* An HTTP client over libcurl, for the platforms' APIs and the container engine's socket.
  *
  * One `struct web` is one connection cache and belongs to one thread. TLS certificates are always
- * verified. Nothing of a request's headers or of a secret reaches an error message. */
+ * verified. Nothing of a request's headers or of a secret reaches an error message. Over TCP a proxy is
+ * used where the environment names one (https_proxy, no_proxy). A request with a body that may
+ * have been carried out is never sent again by itself. */
 #pragma once
 
 #include "server/base/bytes.h"

@@ -85,6 +85,7 @@ export class Api {
         const actor = authenticate(this.world, request.headers);
         entry.actor = `${actor.kind} ${actor.login}`;
         return runOperation({
+            violate: (reason) => this.violate(entry, reason),
             world: this.world, shapes: this.shapes, actor, operation: checked.operation, method: request.method,
             params: checked.params, query: checked.query, body, url: new URL(`${url.pathname}${url.search}`, this.shapes.origin),
         });

@@ -1,4 +1,4 @@
-// What each call does. A handler gets { world, shapes, actor, repository, params, query, body } and
+// What each call does. A handler gets { world, shapes, actor, repository, params, query, body, violate } and
 // returns { status, body, headers? } or throws an ApiError. `access` says who may; none: the handler
 // looks itself.
 import { permissionOf, requireAccess } from './access.mjs';
@@ -196,10 +196,11 @@ function listReactions({ world, shapes, query, url }, target) {
 
 // --- Pull requests
 
-function listPulls({ world, shapes, repository, query, url }) {
+function listPulls({ world, shapes, repository, query, url, violate }) {
     const state = query.state ?? 'open';
-    // GitHub ignores a head that does not say whose branch it is.
-    const [owner, branch] = query.head?.includes(':') ? query.head.split(/:(.*)/s) : [];
+    const [, owner, branch] = /^([^:]+):(.+)$/s.exec(query.head ?? '') ?? [];
+    if (query.head !== undefined && !owner)
+        violate('head is not OWNER:BRANCH: GitHub would ignore it and list everything');
     const all = [...repository.pulls.values()]
         .filter((pull) => state === 'all' || pull.state === state)
         .filter((pull) => !query.base || pull.base === query.base)

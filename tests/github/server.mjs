@@ -30,7 +30,8 @@
 //   POST   repos/O/R/issues                  as in setup; answers the issue
 //   PATCH  repos/O/R/issues/N                e.g. {"labels": ["draftd"]}; state "deleted" answers 410
 //   POST   repos/O/R/issues/N/comments       {user, body, app_id?, times?}: written by somebody
-//   PATCH  repos/O/R/pulls/N                 e.g. {"state": "closed", "merged": true}
+//   PATCH  repos/O/R/pulls/N                 e.g. {"state": "closed", "merged": true}; "head_repository": another
+//                                            id makes it come from a fork, null from one that is gone
 //   GET, DELETE violations | requests        the lists; emptied.   GET counts: requests by call and status
 //   POST, DELETE faults                      a failure to come (faults.mjs says which); none any more
 //   POST   delay                             {ms}: every answer waits

@@ -95,16 +95,17 @@ export class Shapes {
     pull(repository, pull, people, { simple = false } = {}) {
         const url = `${this.origin}/repos/${repository.full_name}/pulls/${pull.number}`;
         const base = this.base(simple ? 'pulls/list' : 'pulls/get');
-        const side = (at, ref, sha) => ({
+        const side = (at, ref, sha, id) => ({
             ...at, ref, sha, label: `${repository.owner}:${ref}`, user: this.user(people(repository.owner)),
-            repo: { ...at.repo, id: repository.id, name: repository.name, full_name: repository.full_name },
+            repo: id && { ...at.repo, id, name: repository.name, full_name: repository.full_name },
         });
         const closed = pull.state === 'closed' ? pull.updated_at : null;
         const answer = {
             ...base, id: pull.id, number: pull.number, title: pull.title, body: pull.body, state: pull.state,
             draft: pull.draft, user: this.user(people(pull.user)), url,
             html_url: `https://github.com/${repository.full_name}/pull/${pull.number}`,
-            head: side(base.head, pull.head, pull.head_sha), base: side(base.base, pull.base, pull.base_sha),
+            head: side(base.head, pull.head, pull.head_sha, pull.head_repository),
+            base: side(base.base, pull.base, pull.base_sha, repository.id),
             created_at: pull.created_at, updated_at: pull.updated_at, closed_at: closed,
             merged_at: pull.merged ? closed : null, labels: [], assignees: [], assignee: null, milestone: null,
         };

@@ -136,7 +136,7 @@ export class World {
         issue.is_pull = true;
         const pull = {
             id: issue.id, number: issue.number, title, body, user: login, head, base, draft: Boolean(draft),
-            head_sha: commits.head, base_sha: commits.base, state: 'open', merged: false,
+            head_sha: commits.head, base_sha: commits.base, head_repository: repository.id, state: 'open', merged: false,
             created_at: now(), updated_at: now(), history: [{ at: now(), title, body }],
         };
         repository.pulls.set(pull.number, pull);

@@ -465,6 +465,23 @@ TEST(an_open_pull_request_is_preferred_and_a_merged_one_told)
     end(github);
 }
 
+TEST(pull_requests_of_forks_are_not_ours)
+{
+    begin();
+    make_git_repository();
+    struct github *github = client(AS_USER);
+    struct github_pull pull;
+    struct err err;
+
+    CHECK_OK(github_create_pull(github, REPO, &new_pull, &pull, &err), err);
+    github_pull_done(&pull);
+    control("PATCH", "repos/" REPO "/pulls/8", json_pack("{s:i}", "head_repository", 7));
+    CHECK_INT(github_find_pull(github, REPO, "draftd/7-fix", &pull, &err), ERR_NOTFOUND);
+    control("PATCH", "repos/" REPO "/pulls/8", json_pack("{s:n}", "head_repository"));
+    CHECK_INT(github_find_pull(github, REPO, "draftd/7-fix", &pull, &err), ERR_NOTFOUND);
+    end(github);
+}
+
 TEST(pull_requests_that_github_refuses)
 {
     struct github_pull_new asked = new_pull;
@@ -675,6 +692,7 @@ TEST(failures_have_their_codes)
         {"{\"rate_limit\": \"secondary\", \"retry_after\": 17}", ERR_LIMIT, "secondary", 17000,
          17000},
         {"{\"rate_limit\": \"secondary\"}", ERR_LIMIT, "secondary", 60000, 60000},
+        {"{\"close\": \"before\"}", ERR_REMOTE, "POST 127.0.0.1", 0, 0}, /* the wait is over */
     };
 
     begin();
