@@ -4,7 +4,6 @@
 
 #include "sandbox/door.h"
 #include "sandbox/protocol.h"
-#include "server/limits.h"
 
 #include <stdint.h>
 

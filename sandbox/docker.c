@@ -17,6 +17,7 @@
 #define HOST "http://engine"
 #define CALL_TIMEOUT_MS (30 * MS_PER_SECOND)
 #define PING_TIMEOUT_MS (5 * MS_PER_SECOND)
+#define REMOVE_TIMEOUT_MS (10 * MS_PER_SECOND)
 #define REMOVE_TRIES 20
 #define REMOVE_PAUSE_MS 50
 #define ARCHIVE_BYTES 4096U
@@ -202,7 +203,7 @@ own_volume(struct docker *docker, const char *id, const char *user, struct err *
     AUTO_DONE(strbuf_done) struct strbuf archive = STRBUF_INIT(ARCHIVE_BYTES);
     AUTO_DONE(web_answer_done) struct web_answer answer = {0};
 
-    docker_append_owner_archive(&archive, SANDBOX_WORKSPACE + 1, (unsigned)strtoul(user, NULL, 10));
+    docker_append_owner_archive(&archive, &SANDBOX_WORKSPACE[1], (unsigned)strtoul(user, NULL, 10));
     if (!strbuf_ok(&archive))
         return err_set(err, ERR_NOMEM, "out of memory");
     const struct call call = {
@@ -307,6 +308,7 @@ docker_remove(void *state, const char *id, struct err *err)
         const struct call call = {
             .method = "DELETE",
             .path = str_printf("/containers/%s?force=1&v=1", id),
+            .timeout_ms = REMOVE_TIMEOUT_MS,
             .always = true,
         };
         const int result = perform(state, call, &answer, err);

@@ -38,9 +38,7 @@ static const char commit_script[] =
     "if [ -L .git/objects ]; then rm .git/objects; fi\n"
     "mkdir -p .git/objects\n"
     "head=$(git --git-dir=.git rev-parse -q --verify 'HEAD^{commit}' 2>/dev/null) ||\n"
-    "    head=$DRAFTD_BASE\n"
-    /* its alternates are given below, whatever it says itself */
-    "rm -rf .git/objects/info\n" USE_EXPORT
+    "    head=$DRAFTD_BASE\n" USE_EXPORT
     "git merge-base --is-ancestor \"$DRAFTD_BASE\" \"$head\" 2>/dev/null || head=$DRAFTD_BASE\n"
     "git read-tree \"$head\"\n"
     "git add -A . 2>/dev/null || {\n"
@@ -52,9 +50,6 @@ static const char commit_script[] =
     "if [ \"$tree\" != \"$(git rev-parse \"$head^{tree}\")\" ]; then\n"
     "    head=$(git commit-tree -p \"$head\" \"$tree\")\n"
     "fi\n"
-    "printf '%s\\n' " SANDBOX_OBJECTS " >" EXPORT_DIR "/alternates\n"
-    "mkdir -p .git/objects/info\n"
-    "mv " EXPORT_DIR "/alternates .git/objects/info/alternates\n"
     "printf '%s\\n' \"$head\"\n";
 
 static const char pack_script[] =

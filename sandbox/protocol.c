@@ -1,8 +1,6 @@
 /* Encoding and strict decoding of the runner's frames. No allocation, no I/O. */
 #include "sandbox/protocol.h"
 
-#include "server/limits.h"
-
 #define STEP_FIXED_BYTES 56U
 #define STEP_KEEP_BACKGROUND 1U
 #define STEP_RAW 2U

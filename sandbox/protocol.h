@@ -8,6 +8,7 @@
 
 #include "server/base/bytes.h"
 #include "server/base/err.h"
+#include "server/limits.h" /* LIMIT_FRAME_BYTES */
 
 #include <stdint.h>
 #include <sys/types.h>

@@ -20,7 +20,7 @@
 /* What every process inside starts with; the image's own PATH stays. Git gets an identity, trusts
  * the work tree whoever owns it, and asks nobody for passwords. */
 static const char *const base_env[] = {
-    "HOME=" SANDBOX_HOME,        "GIT_CONFIG_NOSYSTEM=1",
+    ("HOME=" SANDBOX_HOME),      "GIT_CONFIG_NOSYSTEM=1",
     "GIT_CONFIG_COUNT=1",        "GIT_CONFIG_KEY_0=safe.directory",
     "GIT_CONFIG_VALUE_0=*",      "GIT_TERMINAL_PROMPT=0",
     "GIT_AUTHOR_NAME=draftd",    "GIT_AUTHOR_EMAIL=draftd@localhost",
@@ -109,6 +109,11 @@ create_container(struct sandbox *sandbox,
         .user_namespace = host->user_namespace,
     };
     result = engine_create(sandbox->engine, &container, &sandbox->container, err);
+    if (result && result != ERR_NOTFOUND && result != ERR_INVALID) {
+        /* The answer did not arrive; the container may be there all the same. */
+        const int left_over = engine_remove(sandbox->engine, name, NULL);
+        (void)left_over; /* found later by its label */
+    }
     return result ? result : engine_start(sandbox->engine, sandbox->container, err);
 }
 

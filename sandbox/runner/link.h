@@ -2,7 +2,6 @@
 #pragma once
 
 #include "sandbox/protocol.h"
-#include "server/limits.h"
 
 #include <stdint.h>
 

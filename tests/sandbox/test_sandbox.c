@@ -329,6 +329,8 @@ TEST(export_gives_commits_and_what_was_not_committed)
               "Finish|Robot|robot@example.org|Robot;own work|draftd|draftd@localhost|draftd;"
               "first|t|t@t|t;.gitignore committed hello.txt uncommitted ");
     CHECK(export.pack_bytes == lseek(fd, 0, SEEK_END));
+    CHECK_STR(fixture_run("git log --format=%s; git status --porcelain")->output,
+              "own work\nfirst\n D dir/a\n?? uncommitted\n");
 }
 
 /* Export and answer the result; the pack is thrown away. */
@@ -350,6 +352,7 @@ TEST(nothing_to_export_is_told)
     CHECK_INT(export_to_nowhere(sandbox, &export, &err), ERR_NOTFOUND);
     fixture_run("touch a.ignored; git commit -q --allow-empty -m empty");
     CHECK_INT(export_to_nowhere(sandbox, &export, &err), ERR_NOTFOUND);
+    CHECK_STR(fixture_run("git log --format=%s")->output, "empty\nfirst\n");
 }
 
 TEST(hostile_settings_do_not_defeat_the_export)
