@@ -1,5 +1,5 @@
-/* GitHub's REST API (version 2022-11-28): the calls that draftd makes, as an App or as a machine user.
- * A client only: no policy, no words of its own. Facts: docs.github.com/rest. */
+/* GitHub's REST API (version 2022-11-28): the calls that draftd makes, as an App or as a machine
+ * user. A client only: no policy, no words of its own. Facts: docs.github.com/rest. */
 #pragma once
 
 #include "server/base/err.h"
@@ -13,17 +13,18 @@
 struct github;
 
 struct github_options {
-    const char *api_url; /* "https://api.github.com"; GitHub Enterprise Server: "https://HOST/api/v3" */
+    const char *api_url; /* "https://api.github.com"; of a server: "https://HOST/api/v3" */
     const char *git_url; /* "https://github.com" */
     const char *ca_file; /* further trusted certificates; or NULL */
     int64_t app_id;      /* 0: machine user */
     const struct secret *app_private_key; /* PEM; App mode */
     const struct secret *token;           /* machine user mode */
-    const char *login;   /* "draftd-bot" or "slug[bot]"; NULL: asked from the API when needed */
+    const char *login; /* "draftd-bot" or "slug[bot]"; NULL: asked from the API when needed */
     const struct stop *stop;
 };
 
-/* Installation tokens are shared between the clients of a process through this cache; it locks itself. */
+/* Installation tokens are shared between the clients of a process through this cache; it locks
+ * itself. */
 struct github_tokens;
 MUST_CHECK int github_tokens_new(struct github_tokens **ret_tokens, struct err *err);
 void github_tokens_free(struct github_tokens *tokens);
@@ -37,9 +38,10 @@ MUST_CHECK int github_new(const struct github_options *options,
 void github_free(struct github *github);
 AUTO_DEFINE(struct github *, github_free)
 
-/* Errors of every call below: ERR_AUTH 401 or 403 (the missing permission named where GitHub names it);
- * ERR_NOTFOUND 404, 410; ERR_INVALID 422 and other 4xx, with GitHub's words; ERR_REMOTE 5xx, a broken answer;
- * ERR_LIMIT a rate limit: github_retry_after_ms() tells how long; ERR_UNAVAILABLE, ERR_TIMEOUT. */
+/* Errors of every call below: ERR_AUTH 401 or 403 (the missing permission named where GitHub names
+ * it); ERR_NOTFOUND 404, 410; ERR_INVALID 422 and other 4xx, with GitHub's words; ERR_REMOTE 5xx, a
+ * broken answer; ERR_LIMIT a rate limit: github_retry_after_ms() tells how long; ERR_UNAVAILABLE,
+ * ERR_TIMEOUT. */
 
 /* After ERR_LIMIT: milliseconds until the limit is over; otherwise 0. */
 int64_t github_retry_after_ms(const struct github *github);
@@ -69,8 +71,8 @@ MUST_CHECK int github_get_repository(struct github *github,
                                      struct github_repository *ret_repository,
                                      struct err *err);
 
-/* Comments of an issue or pull request. A body over 65,536 characters is cut at its end, so a marker belongs
- * at the beginning; the same goes for pull requests, whose titles are cut to 256. */
+/* Comments of an issue or pull request. A body over 65,536 characters is cut at its end, so a
+ * marker belongs at the beginning; the same goes for pull requests, whose titles are cut to 256. */
 MUST_CHECK int github_create_comment(struct github *github,
                                      const char *repository,
                                      int64_t issue,
@@ -112,7 +114,8 @@ struct github_pull {
 
 void github_pull_done(struct github_pull *pull);
 
-/* The newest pull request (open first) from a branch of the same repository.  Errors: ERR_NOTFOUND. */
+/* The newest pull request (open first) from a branch of the same repository.
+ * Errors: ERR_NOTFOUND. */
 MUST_CHECK int github_find_pull(struct github *github,
                                 const char *repository,
                                 const char *branch,

@@ -6,6 +6,7 @@
 #include "server/base/clock.h"
 #include "server/base/str.h"
 #include "server/limits.h"
+#include "server/web_url.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -520,36 +521,6 @@ is_redirect(long status)
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-static bool
-same_part(CURLU *a, CURLU *b, CURLUPart part)
-{
-    char *left = NULL;
-    char *right = NULL;
-    const bool same = curl_url_get(a, part, &left, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-                      curl_url_get(b, part, &right, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-                      str_equal_nocase(left, right);
-
-    curl_free(left);
-    curl_free(right);
-    return same;
-}
-
-/* Do both URLs have the same scheme, host and port?  Says no in doubt. */
-static bool
-same_origin(const char *url, const char *other_url)
-{
-    CURLU *const a = curl_url();
-    CURLU *const b = curl_url();
-    const bool same = a && b && curl_url_set(a, CURLUPART_URL, url, 0) == CURLUE_OK &&
-                      curl_url_set(b, CURLUPART_URL, other_url, 0) == CURLUE_OK &&
-                      same_part(a, b, CURLUPART_SCHEME) && same_part(a, b, CURLUPART_HOST) &&
-                      same_part(a, b, CURLUPART_PORT);
-
-    curl_url_cleanup(a);
-    curl_url_cleanup(b);
-    return same;
-}
-
 /* The absolute URL that the answer redirects to, put in *url. */
 static int
 next_url(struct web *web, const struct web_request *request, char **url, struct err *err)
@@ -589,7 +560,7 @@ web_perform(struct web *web,
         struct exchange exchange = {
             .request = request,
             .url = url,
-            .trusted = same_origin(url, request->url),
+            .trusted = web_same_origin(url, request->url),
             .left_ms = left_ms > 1 ? left_ms : 1,
             .answer.body = STRBUF_INIT(max ? max : LIMIT_ANSWER_BYTES),
         };
@@ -607,17 +578,4 @@ web_perform(struct web *web,
         result = next_url(web, request, &url, err);
     }
     return result;
-}
-
-void
-web_append_escaped(struct strbuf *buf, const char *text)
-{
-    static const char kept[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-
-    for (const char *at = text; *at; at++) {
-        if (strchr(kept, *at))
-            strbuf_add_char(buf, *at);
-        else
-            strbuf_addf(buf, "%%%02X", (unsigned)(unsigned char)*at);
-    }
 }

@@ -1,9 +1,9 @@
 /* An HTTP client over libcurl, for the platforms' APIs and the container engine's socket.
  *
  * One `struct web` is one connection cache and belongs to one thread. TLS certificates are always
- * verified. Nothing of a request's headers or of a secret reaches an error message. Over TCP a proxy is
- * used where the environment names one (https_proxy, no_proxy). A request with a body that may
- * have been carried out is never sent again by itself. */
+ * verified. Nothing of a request's headers or of a secret reaches an error message. Over TCP a
+ * proxy is used where the environment names one (https_proxy, no_proxy). A request with a body that
+ * may have been carried out is never sent again by itself. */
 #pragma once
 
 #include "server/base/bytes.h"
@@ -22,16 +22,15 @@ struct web_options {
     const char *ca_file;     /* further trusted certificates in PEM; NULL: the system's only */
 };
 
-MUST_CHECK int
-web_new(const struct web_options *options, struct web **ret_web, struct err *err);
+MUST_CHECK int web_new(const struct web_options *options, struct web **ret_web, struct err *err);
 void web_free(struct web *web);
 AUTO_DEFINE(struct web *, web_free)
 
 struct web_request {
     const char *method; /* "GET", ... */
     const char *url;
-    const char *const *headers; /* "Name: value", NULL-terminated; or NULL */
-    const struct secret *bearer; /* sent as "Authorization: Bearer ...", never to another host; or NULL */
+    const char *const *headers;  /* "Name: value", NULL-terminated; or NULL */
+    const struct secret *bearer; /* "Authorization: Bearer", for that host only; or NULL */
     struct bytes body;           /* sent when ptr is not NULL */
     const char *content_type;    /* of the body; NULL: application/json */
     int64_t timeout_ms;          /* for the whole exchange; 0: 30 seconds */
@@ -48,8 +47,8 @@ struct web_answer {
     char *link;
     char *location;
     char *etag;
-    char *rate_remaining; /* x-ratelimit-remaining */
-    char *rate_reset;     /* x-ratelimit-reset */
+    char *rate_remaining;       /* x-ratelimit-remaining */
+    char *rate_reset;           /* x-ratelimit-reset */
     char *accepted_permissions; /* x-accepted-github-permissions */
 };
 
@@ -57,8 +56,8 @@ void web_answer_done(struct web_answer *answer);
 
 /* One exchange. Any HTTP status is success: the caller judges it.
  * Owns: *ret_answer is the caller's, web_answer_done().
- * Errors: ERR_UNAVAILABLE no connection; ERR_TIMEOUT; ERR_REMOTE broken answer; ERR_LIMIT answer too
- * large; ERR_CANCELED; ERR_INVALID the URL. */
+ * Errors: ERR_UNAVAILABLE no connection; ERR_TIMEOUT; ERR_REMOTE broken answer; ERR_LIMIT answer
+ * too large; ERR_CANCELED; ERR_INVALID the URL. */
 MUST_CHECK int web_perform(struct web *web,
                            const struct web_request *request,
                            struct web_answer *ret_answer,
