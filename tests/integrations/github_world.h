@@ -1,0 +1,48 @@
+/* The small world that each test of the GitHub client begins with, in the stand-in of tests/github:
+ * one App (12345, "draftd"), one machine user (draftd-bot), the private repository acme/widget with
+ * issue 7. One per program. */
+#pragma once
+
+#include "integrations/github.h"
+
+#include <jansson.h>
+
+#define REPO "acme/widget"
+#define MARKER "<!-- draftd:task=7 -->"
+
+enum mode { AS_APP, AS_USER };
+
+/* Start the stand-in the first time (github_fixture.h says when the program is skipped); put the
+ * world back to its beginning. */
+void world_begin(void);
+void world_done(void);
+
+/* Borrowed. The first two until world_done(), the tokens until the next world_begin(). */
+struct github_fixture *world_stand_in(void);
+const char *world_app_public_key(void);
+struct github_tokens *world_tokens(void);
+const struct secret *world_user_token(void);
+
+/* A client of this world.  Owns: the caller's, world_end(). */
+struct github *world_client(enum mode mode);
+struct github *
+world_client_with(enum mode mode, const struct secret *token, const struct stop *stop);
+
+/* Free the client.  Returns how many requests broke GitHub's rules, after printing them: must be 0.
+ */
+size_t world_end(struct github *github);
+
+/* How often a call was made: "issues/create-comment". */
+int64_t world_calls(const char *operation);
+
+/* A control call; `body` is taken over. */
+void world_control(const char *method, const char *path, json_t *body);
+
+/* What the repository holds.  Owns: the caller's, json_decref(). */
+json_t *world_repository(void);
+
+/* The next request whose path matches (NULL: any) fails as `fault` says, which is taken over. */
+void world_inject(const char *path, json_t *fault);
+
+/* Give the stand-in a bare git repository with main and draftd/7-fix, which is one commit ahead. */
+void world_add_git(void);
