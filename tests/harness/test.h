@@ -5,6 +5,7 @@
 #pragma once
 
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,11 +31,26 @@ static jmp_buf test_leave; /* the one use of setjmp: a failed check must end its
     }                                                                                              \
     static void test_##case_name(void)
 
+/* Say why a case failed, each line as a TAP comment. */
+__attribute__((format(printf, 3, 4))) static void
+test_explain(const char *file, int line, const char *format, ...)
+{
+    char *text = NULL;
+    va_list args;
+
+    va_start(args, format);
+    const int len = vasprintf(&text, format, args);
+    va_end(args);
+    printf("# %s:%d: ", file, line);
+    for (const char *p = len < 0 ? "" : text; *p; p++)
+        printf(*p == '\n' ? "\n# " : "%c", *p);
+    printf("\n");
+    free(text);
+}
+
 #define TEST_FAIL(...)                                                                             \
     do {                                                                                           \
-        printf("# %s:%d: ", __FILE__, __LINE__);                                                   \
-        printf(__VA_ARGS__);                                                                       \
-        printf("\n");                                                                              \
+        test_explain(__FILE__, __LINE__, __VA_ARGS__);                                             \
         longjmp(test_leave, 1);                                                                    \
     } while (0)
 
