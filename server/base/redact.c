@@ -2,10 +2,6 @@
  * prefix cannot be told from ordinary text and is not guessed at. */
 #include "server/base/redact.h"
 
-/* "-----BEGIN ENCRYPTED PRIVATE KEY-----" and more. Bounded, so that a long line full of beginnings
- * is not searched once for each. */
-#define MAX_BEGIN_LINE_BYTES 100
-
 enum alphabet { ALNUM, TOKEN, BASE64 };
 
 struct pattern {
@@ -61,26 +57,39 @@ match_token(struct bytes text, size_t at, const struct pattern *pattern)
     return end - at - prefix_len >= pattern->shortest ? end - at : 0;
 }
 
-/* "-----BEGIN ... PRIVATE KEY-----" up to and with its end line, or to the end of the text. */
+/* The length of the label of a "-----BEGIN LABEL-----" line at `at`, or 0. */
+static size_t
+label_length(struct bytes text, size_t at)
+{
+    size_t end = at;
+
+    while (end < text.len &&
+           ((text.ptr[end] >= 'A' && text.ptr[end] <= 'Z') ||
+            (text.ptr[end] >= '0' && text.ptr[end] <= '9') || text.ptr[end] == ' '))
+        end++;
+    return text.len - end >= 5 && memcmp(text.ptr + end, "-----", 5) == 0 ? end - at : 0;
+}
+
+/* "-----BEGIN ... PRIVATE KEY-----" (RFC 7468), also of other kinds of private keys ("PRIVATE KEY
+ * BLOCK"), up to and with its end line, or to the end of the text. */
 static size_t
 match_private_key(struct bytes text, size_t at)
 {
     static const char begin[] = "-----BEGIN ";
-    static const char label[] = "PRIVATE KEY-----";
+    static const char kind[] = "PRIVATE KEY";
     static const char end[] = "-----END ";
-    const char *start = text.ptr + at;
     const size_t left = text.len - at;
 
-    if (!start || left < sizeof(begin) - 1 || memcmp(start, begin, sizeof(begin) - 1) != 0)
+    if (left < sizeof(begin) - 1 || memcmp(text.ptr + at, begin, sizeof(begin) - 1) != 0)
         return 0;
-    const size_t near = left < MAX_BEGIN_LINE_BYTES ? left : MAX_BEGIN_LINE_BYTES;
-    const char *line_end = memchr(start, '\n', near);
-    if (!memmem(start, line_end ? (size_t)(line_end - start) : near, label, sizeof(label) - 1))
+    const char *label = text.ptr + at + sizeof(begin) - 1;
+    const size_t label_len = label_length(text, at + sizeof(begin) - 1);
+    if (!label || label_len == 0 || !memmem(label, label_len, kind, sizeof(kind) - 1))
         return 0;
 
-    const char *tail = memmem(start, left, end, sizeof(end) - 1);
-    const char *tail_end = tail ? memchr(tail, '\n', left - (size_t)(tail - start)) : NULL;
-    return tail_end ? (size_t)(tail_end - start) : left;
+    const char *tail = memmem(label, left - (sizeof(begin) - 1), end, sizeof(end) - 1);
+    const char *tail_end = tail ? memchr(tail, '\n', text.len - (size_t)(tail - text.ptr)) : NULL;
+    return tail_end ? (size_t)(tail_end - text.ptr) - at : left;
 }
 
 const char *

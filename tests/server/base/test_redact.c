@@ -89,6 +89,9 @@ TEST(private_keys_go_up_to_their_end)
                    "[redacted]\nb");
     check_redacted("a -----BEGIN OPENSSH PRIVATE KEY-----\ncut off", "a [redacted]");
     check_redacted("-----BEGIN ENCRYPTED PRIVATE KEY-----", "[redacted]");
+    check_redacted("-----BEGIN PGP PRIVATE KEY BLOCK-----\nx\n-----END PGP PRIVATE KEY BLOCK-----",
+                   "[redacted]");
+    check_redacted("-----BEGIN a PRIVATE KEY-----", "-----BEGIN a PRIVATE KEY-----");
 }
 
 TEST(the_search_starts_where_asked)
