@@ -90,7 +90,7 @@ send_answer(struct http_exchange *exchange)
 {
     exchange->stage = EXCHANGE_SENT;
     loop_enter_phase(exchange->loop, exchange->conn, CONN_SENDING);
-    return answer_send(&exchange->answer, exchange->connection, loop_draining(exchange->loop))
+    return answer_send(&exchange->answer, exchange->connection, loop_stopping(exchange->loop))
                ? MHD_YES
                : MHD_NO;
 }

@@ -7,8 +7,9 @@
 #include "server/base/str.h"
 #include "server/limits.h"
 
-/* Each header takes some of the connection's memory, which the body is read through as well. */
-#define MAX_FIELDS 128
+/* Headers and arguments of the target together. Each takes some 60 bytes of the connection's
+ * memory, which the body is read through as well. */
+#define MAX_FIELDS 100
 
 struct scan {
     struct head *head;
@@ -74,8 +75,7 @@ head_read(struct MHD_Connection *connection,
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 
-    if ((info && info->header_size > LIMIT_REQUEST_HEAD_BYTES) || fields > MAX_FIELDS ||
-        arguments > MAX_FIELDS)
+    if ((info && info->header_size > LIMIT_REQUEST_HEAD_BYTES) || fields + arguments > MAX_FIELDS)
         refuse(ret_head, 431, "the request's head is too large");
     /* Text ends at a NUL, the request target does not. */
     if ((size_t)(version - path) != target_bytes + 1)

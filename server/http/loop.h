@@ -77,7 +77,7 @@ void loop_join(struct loop *loop);
 /* For requests, on the loop's thread: */
 struct http_shared *loop_shared(struct loop *loop);
 struct mailbox *loop_mailbox(struct loop *loop);
-bool loop_draining(const struct loop *loop);
+bool loop_stopping(const struct loop *loop);
 void loop_enter_phase(const struct loop *loop, struct http_conn *conn, enum conn_phase phase);
 
 /* The connection will be closed with some of its request unread: do it gently. */

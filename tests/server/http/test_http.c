@@ -306,6 +306,23 @@ TEST(heads_have_a_limit)
     CHECK(client_ask(connection, head, &reply));
     CHECK_INT(reply.status, 200);
 
+    /* The largest head that passes leaves room enough for a body. */
+    len = (size_t)snprintf(head, sizeof(head),
+                           "POST /sum HTTP/1.1\r\nHost: t\r\nContent-Length: 50000\r\n");
+    for (int i = 0; i < 98; i++)
+        len += (size_t)snprintf(head + len, sizeof(head) - len, "X-%d: %0*d\r\n", i, 322, 0);
+    CHECK(len < 32766 && len > 32000);
+    memcpy(head + len, "\r\n", 3);
+    CHECK(client_send_str(connection, head));
+    for (size_t i = 0; i < 50000; i++) {
+        const char byte = client_pattern(i);
+        head[i] = byte;
+    }
+    CHECK(client_send(connection, head, 50000));
+    CHECK(client_read(connection, 5000, &reply));
+    check_sum(50000);
+
+    len = (size_t)snprintf(head, sizeof(head), "GET /hello HTTP/1.1\r\nHost: t\r\nX-Long: ");
     static const size_t sizes[] = {33000, 47000, 70000};
     for (size_t i = 0; i < 3; i++) {
         memset(head + len, 'a', sizes[i]);
