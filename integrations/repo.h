@@ -17,7 +17,8 @@
 
 #define REPO_COMMIT_BYTES 65 /* hexadecimal object id and terminator */
 
-/* Once per process, before any other call. */
+/* Once per process, before any other call and before threads. `ca_file`: certificates to be trusted
+ * beside the system's, in PEM; or NULL (copied).   Errors: ERR_INVALID it cannot be read. */
 MUST_CHECK int repo_init(const char *ca_file, struct err *err);
 
 /* Where a repository is fetched from and pushed to. Borrowed. */
@@ -89,7 +90,7 @@ struct repo_import_limits {
  * mirror is as it was.
  * Errors: ERR_INVALID with the reason, naming path and rule; ERR_LIMIT; ERR_IO. */
 MUST_CHECK int repo_import_pack(struct repo *repo,
-                                int pack_fd,
+                                int pack_fd, /* a pipe, or a file, which is read from its start */
                                 const char *base,
                                 const char *commit,
                                 const char *ref,
@@ -146,12 +147,14 @@ MUST_CHECK int repo_is_descendant(struct repo *repo,
                                   bool *ret_yes,
                                   struct err *err);
 
-/* Set the branch at the remote to `commit`, from a repository that knows just that one ref (push cost goes
- * by the number of refs). `expected` is the commit that the branch must have there now, NULL: it must not
- * exist. Already at `commit` is success. Never forces over anything else. A path remote is written
- * directly (objects copied, ref created), also when it is not bare.
- * Errors: ERR_CONFLICT the branch is somewhere else; ERR_AUTH; ERR_INVALID the remote declined (its words in
- * the message); ERR_UNAVAILABLE; ERR_TIMEOUT; ERR_CANCELED. */
+/* Set the branch at the remote to `commit`. `expected` is the commit that the branch must have there now,
+ * NULL: it must not exist. Already at `commit` is success. Never forces over anything else. Only what the
+ * remote lacks is sent; for that a mirror that fell behind is brought up to date. A path remote is
+ * written directly (objects copied, ref created), also when it is not bare, but never below a branch that
+ * is checked out there.
+ * Errors: ERR_CONFLICT the branch is somewhere else, or checked out; ERR_AUTH; ERR_INVALID the remote
+ * declined (its words in the message); ERR_NOTFOUND no such repository; ERR_UNAVAILABLE; ERR_TIMEOUT;
+ * ERR_CANCELED; ERR_REMOTE. */
 MUST_CHECK int repo_push(struct repo *repo,
                          const struct repo_remote *remote,
                          const char *branch,

@@ -296,17 +296,23 @@ TEST(what_a_crash_left_in_quarantine_is_swept)
 
 TEST(configuration_of_the_account_is_not_read)
 {
-    AUTO(repo_free) struct repo *repo = NULL;
+    AUTO(repo_free) struct repo *mirror = NULL;
+    AUTO(repo_free) struct repo *work = NULL;
+    char id[REPO_COMMIT_BYTES];
 
     begin();
-    /* A global setting that would redirect the remote must do nothing. */
-    RUN("git config --global url./nowhere/.insteadOf %s/", fixture_dir);
-    CHECK_OK(repo_open_mirror(fixture_path(0, "config.git"), &repo, &err), err);
+    RUN("git config --global init.defaultBranch elsewhere; git config --global "
+        "url./nowhere/.insteadOf %s/",
+        fixture_dir);
+    CHECK_OK(repo_open_mirror(fixture_path(0, "config.git"), &mirror, &err), err);
     const struct repo_remote remote = {.url = fixture_path(1, "work")};
-    char id[REPO_COMMIT_BYTES];
-    const int r = repo_remote_branch(repo, &remote, "main", id, &err);
-    RUN("rm .gitconfig");
+    const int r = repo_remote_branch(mirror, &remote, "main", id, &err);
+    RUN("rm .gitconfig; ! grep elsewhere config.git/HEAD");
     CHECK_INT(r, 0);
+    /* Neither is a redirection in the repository's own. */
+    RUN("git -C work config url./nowhere/.insteadOf %s/", fixture_dir);
+    CHECK_OK(repo_open(fixture_path(0, "work"), &work, &err), err);
+    CHECK_OK(repo_remote_branch(work, &remote, "main", id, &err), err);
 }
 
 TEST_MAIN()

@@ -370,6 +370,25 @@ TEST(a_silent_server_times_out)
     CHECK(clock_mono_ms() - before_ms < 5000);
 }
 
+TEST(a_server_that_falls_silent_times_out)
+{
+    AUTO(repo_free) struct repo *mirror = begin();
+    AUTO_DONE(login_done) struct login login = {0};
+    char commit[65];
+
+    CHECK_OK(fetch(mirror, login_as(&login, "acme/api", "first-token"), NULL, commit), err);
+    RUN("cd web/srv/acme/api.git/hooks; printf '#!/bin/sh\\nsleep 3\\n' >pre-receive; chmod +x "
+        "pre-receive");
+    const char *new = new_commit("sleepy");
+    login.remote.timeout_ms = 500;
+    const int64_t before_ms = clock_mono_ms();
+    const int r = repo_push(mirror, &login.remote, "sleepy", new, NULL, &err);
+    RUN("rm web/srv/acme/api.git/hooks/pre-receive");
+    CHECK_INT(r, ERR_TIMEOUT);
+    CHECK_CONTAINS(err.msg, "nothing moved");
+    CHECK(clock_mono_ms() - before_ms < 2500);
+}
+
 static void *
 raise_soon(void *stop)
 {

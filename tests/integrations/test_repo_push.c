@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "server/base/clock.h"
 #include "server/base/stop.h"
 
 static struct err err;
@@ -107,6 +108,34 @@ TEST(a_raised_stop_cancels)
     CHECK_INT(repo_fetch(mirror, &remote, NULL, &name, commit, &err), ERR_CANCELED);
 }
 
+static void *
+raise_soon(void *stop)
+{
+    clock_sleep_ms(100);
+    stop_raise(stop);
+    return NULL;
+}
+
+TEST(a_fetch_waits_for_another_until_asked_to_stop)
+{
+    make_pair("queue");
+    AUTO(repo_free) struct repo *mirror = open_mirror("queue.mirror");
+    AUTO(stop_free) struct stop *stop = NULL;
+    auto_close int lock = -1;
+    pthread_t thread;
+    char *name = NULL;
+
+    CHECK_OK(stop_new(&stop, &err), err);
+    CHECK_OK(fs_lock(fixture_path(0, "queue.mirror/fetch.lock"), &lock, &err), err);
+    CHECK_INT(pthread_create(&thread, NULL, raise_soon, stop), 0);
+    const struct repo_remote remote = {.url = fixture_path(0, "queue.git"), .stop = stop};
+    const int r = repo_fetch(mirror, &remote, NULL, &name, commit, &err);
+    pthread_join(thread, NULL);
+    CHECK_INT(r, ERR_CANCELED);
+    close(TAKE_FD(lock));
+    CHECK_OK(fetch(mirror, "queue.git", NULL), err);
+}
+
 /* A mirror of NAME.git, and in it a commit above main: its id into `commit`. */
 static struct repo *
 with_new_commit(const char *name, const char *mirror_name)
@@ -155,6 +184,7 @@ TEST(a_branch_is_created_once_and_then_moved)
     snprintf(commit, sizeof commit, "%s", fixture_text("next"));
     CHECK_INT(push(mirror, "create.git", "draftd/1-x", NULL), ERR_CONFLICT);
     CHECK_INT(push(mirror, "create.git", "draftd/1-x", fixture_text("create.old")), ERR_CONFLICT);
+    CHECK_CONTAINS(err.msg, "moved meanwhile");
     CHECK_OK(push(mirror, "create.git", "draftd/1-x", first), err);
     RUN("cd create.git; git fsck --full --strict; test \"$(git rev-parse draftd/1-x)\" = %s",
         commit);
