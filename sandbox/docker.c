@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define HOST "http://engine"
 #define CALL_TIMEOUT_MS (30 * MS_PER_SECOND)
@@ -25,9 +26,10 @@
 struct docker {
     struct web *web;
     const struct stop *stop;
+    char *socket_path;
     bool known; /* the two that follow are */
     enum docker_kind kind;
-    bool rootless;
+    bool rootless; /* it has a user namespace already, and takes no other */
 };
 
 static void
@@ -38,6 +40,7 @@ docker_close(void *state)
     if (!docker)
         return;
     web_free(docker->web);
+    free(docker->socket_path);
     free(docker);
 }
 
@@ -59,7 +62,9 @@ docker_open(const char *address, void **ret_state, struct err *err)
     AUTO(docker_free) struct docker *docker = calloc(1, sizeof(*docker));
     if (!docker)
         return err_set(err, ERR_NOMEM, "out of memory");
-    const int result = web_new(&(const struct web_options){.unix_socket = path}, &docker->web, err);
+    int result = str_set(&docker->socket_path, path, err);
+    if (!result)
+        result = web_new(&(const struct web_options){.unix_socket = path}, &docker->web, err);
     if (result)
         return result;
     *ret_state = TAKE(docker);
@@ -161,39 +166,24 @@ docker_ping(void *state, char **ret_version, struct err *err)
     return 0;
 }
 
-/* Rootless engines have a user namespace already, and take no other. */
+/* Find out once what kind of engine this is. Asking for the version would do as well, but Podman
+ * asks the system's package manager for it, every time. */
 static int
-learn_rootless(struct docker *docker, struct err *err)
+learn(struct docker *docker, struct err *err)
 {
-    AUTO(js_free) json_t *json = NULL;
-    const struct call call = {.method = "GET", .path = str_dup("/info")};
-    const int result = get_json(docker, call, "asking for the engine's settings", &json, err);
-    size_t i;
-    const json_t *option;
-
-    if (result)
-        return result;
-    json_array_foreach(js_at(json, "SecurityOptions"), i, option)
-    {
-        const char *const text = json_string_value(option);
-        docker->rootless |= text && str_starts_with(text, "name=rootless");
-    }
-    return 0;
-}
-
-/* Find out once what kind of engine this is. */
-static int
-learn(struct docker *docker, bool map_ids, struct err *err)
-{
-    auto_free char *version = NULL;
+    AUTO_DONE(web_answer_done) struct web_answer answer = {0};
+    const struct call call = {.method = "GET", .path = str_dup("/libpod/_ping")};
+    struct stat socket;
 
     if (docker->known)
         return 0;
-    int result = docker_ping(docker, &version, err);
-    if (!result && map_ids)
-        result = learn_rootless(docker, err);
-    docker->known = !result;
-    return result;
+    const int result = perform(docker, call, &answer, err);
+    if (result)
+        return result;
+    docker->kind = answer.status == 200 ? DOCKER_PODMAN : DOCKER_ENGINE;
+    docker->rootless = stat(docker->socket_path, &socket) == 0 && socket.st_uid != 0;
+    docker->known = true;
+    return 0;
 }
 
 /* Docker makes a volume's root belong to root; hand it to the container's user. */
@@ -254,7 +244,7 @@ docker_create(void *state, const struct container_spec *spec, char **ret_id, str
     auto_free char *body = NULL;
     auto_free char *id = NULL;
 
-    int result = learn(docker, spec->user_namespace, err);
+    int result = learn(docker, err);
     if (!result)
         result = docker_create_body(spec, docker->kind, spec->user_namespace && !docker->rootless,
                                     &body, err);

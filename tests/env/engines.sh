@@ -139,6 +139,7 @@ start()
         echo "unix://$dir/$name.sock"
         return
     fi
+    # shellcheck disable=SC3045 # not in POSIX; dash and bash have it
     nofile=$(lesser "$(ulimit -Hn)" 1024)
     # shellcheck disable=SC3045 # dash has no -u: its absence means the default
     nproc=$(lesser "$(ulimit -Hu 2>/dev/null || echo unlimited)" 4096)
@@ -156,7 +157,7 @@ containers_remove()
 {
     answers "$1" || return 0
     curl -s -m 10 --unix-socket "$1" 'http://engine/v1.40/containers/json?all=1' |
-        tr ',{' '\n\n' | sed -n 's/^"Id":"\([0-9a-f]*\)".*/\1/p' |
+        tr ',{' '[\n*]' | sed -n 's/^"Id":"\([0-9a-f]*\)".*/\1/p' |
         while read -r id; do
             curl -s -m 20 -o /dev/null -X DELETE --unix-socket "$1" \
                 "http://engine/v1.40/containers/$id?force=1&v=1"
