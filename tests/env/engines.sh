@@ -44,7 +44,7 @@ started()
     tries=0
     until answers "$2/$1.sock"; do
         tries=$((tries + 1))
-        if [ $tries -gt 150 ] || ! kill -0 "$(cat "$2/$1.pid")" 2>/dev/null; then
+        if [ $tries -gt 150 ] || ! alive "$(cat "$2/$1.pid")"; then
             tail -n 20 "$2/$1.log" >&2
             fail "$1 does not answer; its log is $2/$1.log"
         fi
@@ -164,6 +164,12 @@ containers_remove()
         done
 }
 
+# alive PID: is it there, and no zombie that nobody reaps?
+alive()
+{
+    kill -0 "$1" 2>/dev/null && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null
+}
+
 # ended PIDFILE: terminate the process named there and wait for its end
 ended()
 {
@@ -171,11 +177,11 @@ ended()
     pid=$(cat "$1")
     kill "$pid" 2>/dev/null || true
     tries=0
-    while kill -0 "$pid" 2>/dev/null && [ $tries -lt 100 ]; do
+    while alive "$pid" && [ $tries -lt 100 ]; do
         tries=$((tries + 1))
         sleep 0.1
     done
-    kill -9 "$pid" 2>/dev/null || true
+    if alive "$pid"; then kill -9 "$pid"; fi
     rm -f "$1"
 }
 
