@@ -15,7 +15,7 @@ struct event {
     enum event_kind kind;
     char *reason;       /* EVENT_IGNORED: one line */
     char *trigger;      /* "label", "assignment", "mention", "command" */
-    char *order_key;    /* deliveries about the same thing are handled in order: "github:acme/api#42" */
+    char *order_key;    /* deliveries with the same one are handled in order: "github:acme/api#42" */
     char *origin;       /* of the task: as task.origin */
     char *repository;   /* "acme/api" */
     int64_t number;     /* issue; 0: none */

@@ -177,12 +177,15 @@ report_append_flags(struct strbuf *buf, const char *flags, struct err *err)
 void
 report_append_output(struct strbuf *buf, const char *output, size_t max_bytes)
 {
-    /* A fence grows with what it holds: try less until it fits. */
+    AUTO_DONE(strbuf_done) struct strbuf tail = STRBUF_INIT(max_bytes);
+
+    text_append_tail(&tail, bytes_of_str(output), OUTPUT_LINES, max_bytes);
+    /* A fence grows with what it holds: take less until it fits. */
     for (size_t share = max_bytes; share > 0; share /= 2) {
-        AUTO_DONE(strbuf_done) struct strbuf tail = STRBUF_INIT(share);
+        AUTO_DONE(strbuf_done) struct strbuf part = STRBUF_INIT(share);
         AUTO_DONE(strbuf_done) struct strbuf fenced = STRBUF_INIT(max_bytes);
-        text_append_tail(&tail, bytes_of_str(output), OUTPUT_LINES, share);
-        text_append_fenced(&fenced, "text", bytes_of(tail.ptr, tail.len));
+        text_append_tail(&part, bytes_of(tail.ptr, tail.len), OUTPUT_LINES, share);
+        text_append_fenced(&fenced, "text", bytes_of(part.ptr, part.len));
         if (!strbuf_ok(&fenced))
             continue;
         strbuf_add_bytes(buf, bytes_of(fenced.ptr, fenced.len));

@@ -59,7 +59,7 @@ append_html(struct strbuf *buf, const char *text)
     text_append_line(&line, text, CHECK_NAME_BYTES);
     for (size_t i = 0; i < line.len; i++) {
         const char c = line.ptr[i];
-        if (c == '&' || c == '<' || c == '>' || c == '"')
+        if (strchr("&<>\"`@#", c))
             strbuf_addf(buf, "&#%d;", c);
         else
             strbuf_add_char(buf, c);

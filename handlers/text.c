@@ -9,6 +9,7 @@
 
 #define JOINER "\xE2\x80\x8D" /* U+200D, zero-width */
 #define SLUG_BYTES 40
+#define LOOK_AHEAD 16 /* how much may be invisible where only a beginning is wanted */
 #define QUOTE_LINE_BYTES 2000
 #define FENCE_SHORTEST 3
 #define FENCE_LONGEST 100
@@ -221,19 +222,21 @@ void
 text_append_line(struct strbuf *buf, const char *text, size_t max_bytes)
 {
     static const char cut_mark[] = "...";
-    const struct bytes bytes = bytes_of_str(text);
-    AUTO_DONE(strbuf_done) struct strbuf line = STRBUF_INIT(4 * bytes.len);
+    const size_t mark_len = sizeof(cut_mark) - 1;
+    const struct bytes all = bytes_of_str(text);
+    const size_t len = utf8_cut(all.ptr, all.len, LOOK_AHEAD * max_bytes);
+    AUTO_DONE(strbuf_done) struct strbuf line = STRBUF_INIT(4 * len);
 
-    append_one_line(&line, bytes);
+    append_one_line(&line, bytes_of(all.ptr, len));
     if (!strbuf_ok(&line))
         buf->failed = line.failed;
-    if (line.len <= max_bytes) {
+    if (line.len <= max_bytes && len == all.len) {
         strbuf_add(buf, line.ptr, line.len);
         return;
     }
-    if (max_bytes < sizeof(cut_mark))
+    if (max_bytes <= mark_len)
         return;
-    strbuf_add(buf, line.ptr, utf8_cut(line.ptr, line.len, max_bytes - (sizeof(cut_mark) - 1)));
+    strbuf_add(buf, line.ptr, utf8_cut(line.ptr, line.len, max_bytes - mark_len));
     strbuf_add_str(buf, cut_mark);
 }
 
@@ -380,18 +383,45 @@ append_quote_lines(struct strbuf *buf, struct quote *quote, struct bytes text, s
 void
 text_append_quote(struct strbuf *buf, struct bytes text, size_t max_bytes)
 {
-    AUTO_DONE(strbuf_done) struct strbuf seen = STRBUF_INIT(4 * text.len + 100);
+    const size_t len = utf8_cut(text.ptr, text.len, LOOK_AHEAD * max_bytes);
+    AUTO_DONE(strbuf_done) struct strbuf seen = STRBUF_INIT(4 * len + 100);
 
-    text_append_clean(&seen, text);
+    text_append_clean(&seen, bytes_of(text.ptr, len));
     while (seen.len > 0 && strchr(" \t\n", seen.ptr[seen.len - 1]))
         strbuf_truncate(&seen, seen.len - 1);
     const struct bytes clean = bytes_of(seen.ptr, seen.len);
     struct quote quote = {.fence = fence_length(clean)};
 
     const size_t reserved = sizeof(quote_cut) + FENCE_LONGEST + sizeof("> \n");
-    const bool whole = append_quote_lines(buf, &quote, clean, buf->len + max_bytes - reserved);
+    const bool whole =
+        append_quote_lines(buf, &quote, clean, buf->len + max_bytes - reserved) && len == text.len;
     if (quote.open_fence)
         append_quote_fence(buf, quote.fence, "");
     if (!whole)
         strbuf_add_str(buf, quote_cut);
+}
+
+void
+text_append_slug(struct strbuf *buf, const char *text)
+{
+    const size_t begin = buf->len;
+    bool apart = false;
+
+    for (const char *p = text ? text : ""; *p && buf->len - begin < SLUG_BYTES; p++) {
+        const char c = *p >= 'A' && *p <= 'Z' ? (char)(*p | 0x20) : *p;
+        if (!is_digit(c) && !(c >= 'a' && c <= 'z')) {
+            apart = buf->len > begin;
+            continue;
+        }
+        if (apart && buf->len - begin + 1 == SLUG_BYTES)
+            break; /* no room for what the '-' would separate */
+        if (apart)
+            strbuf_add_char(buf, '-');
+        strbuf_add_char(buf, c);
+        apart = false;
+        if (!strbuf_ok(buf))
+            return;
+    }
+    if (buf->len == begin)
+        strbuf_add_str(buf, "task");
 }

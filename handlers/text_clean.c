@@ -32,6 +32,8 @@ static const struct range invisible[] = {
 static bool
 is_invisible(uint32_t code_point)
 {
+    if (code_point < invisible[0].first)
+        return false;
     for (size_t i = 0; i < sizeof(invisible) / sizeof(invisible[0]); i++) {
         if (code_point >= invisible[i].first && code_point <= invisible[i].last)
             return true;
@@ -286,6 +288,8 @@ text_append_tail(struct strbuf *buf, struct bytes output, size_t max_lines, size
     struct bytes tail = bytes_of(safe.ptr, safe.len);
     while (tail.len > 0 && strchr(" \t\n", tail.ptr[tail.len - 1]))
         tail.len--;
+    if (tail.len == 0)
+        return;
     tail = last_lines(tail, max_lines);
     if (tail.len <= max_bytes) {
         strbuf_add_bytes(buf, tail);
