@@ -18,7 +18,7 @@
 
 #define UNUSED __attribute__((unused))
 
-static char fixture_dir[64];
+static char fixture_dir[128];
 
 UNUSED static void
 fixture_remove(void)
@@ -65,7 +65,8 @@ fixture_begin(void)
 
     if (fixture_dir[0])
         return;
-    snprintf(fixture_dir, sizeof fixture_dir, "/tmp/draftd-repo-XXXXXX");
+    const char *parent = getenv("TMPDIR");
+    snprintf(fixture_dir, sizeof fixture_dir, "%s/draftd-repo-XXXXXX", parent ? parent : P_tmpdir);
     if (!mkdtemp(fixture_dir))
         abort();
     atexit(fixture_remove);
