@@ -348,7 +348,7 @@ TEST(threads_make_one_mirror)
     for (int i = 0; i < 20; i++) {
         pthread_t threads[2];
         void *result;
-        char path[128];
+        char path[192];
         snprintf(path, sizeof path, "%s/race%d.git", fixture_dir, i);
         for (int t = 0; t < 2; t++)
             CHECK_INT(pthread_create(&threads[t], NULL, open_race, path), 0);
