@@ -1,0 +1,64 @@
+/* Any bytes: what comes out is UTF-8 without a comment, within its bounds, and stays where it was
+ * put. */
+#include "handlers/text.h"
+#include "server/base/str.h"
+#include "tests/fuzz/fuzz.h"
+
+#define QUOTE_BYTES 1000
+#define TAIL_BYTES 300
+#define LINE_BYTES 100
+
+static void
+check(const struct strbuf *buf)
+{
+    ALWAYS(strbuf_ok(buf));
+    ALWAYS(!strstr(strbuf_str(buf), "<!--"));
+    for (size_t i = 0, size; i < buf->len; i += size) {
+        uint32_t code_point;
+        size = utf8_decode(buf->ptr + i, buf->len - i, &code_point);
+        ALWAYS(code_point != 0 && (code_point != 0xFFFD || size == 3));
+    }
+}
+
+/* Every line begins as a quote, so nothing stands outside of it. */
+static void
+check_quote(struct bytes bytes)
+{
+    AUTO_DONE(strbuf_done) struct strbuf buf = STRBUF_INIT(QUOTE_BYTES);
+
+    text_append_quote(&buf, bytes, QUOTE_BYTES);
+    check(&buf);
+    for (const char *line = strbuf_str(&buf); *line; line += strcspn(line, "\n") + 1)
+        ALWAYS(*line == '>' && strchr(line, '\n'));
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    AUTO_DONE(strbuf_done) struct strbuf buf = STRBUF_INIT(6 * size + 100);
+    AUTO_DONE(strbuf_done) struct strbuf clean = STRBUF_INIT(6 * size + 100);
+    const struct bytes bytes = bytes_of(data, size);
+
+    text_append_clean(&clean, bytes);
+    check(&clean);
+    text_append_inline(&buf, bytes);
+    check(&buf);
+    ALWAYS(buf.len <= 6 * size && !strpbrk(strbuf_str(&buf), "<>|\n"));
+    strbuf_reset(&buf);
+    text_append_code(&buf, bytes);
+    check(&buf);
+    ALWAYS(!strpbrk(strbuf_str(&buf), "|\n"));
+    strbuf_reset(&buf);
+    text_append_tail(&buf, bytes, 5, TAIL_BYTES);
+    check(&buf);
+    ALWAYS(buf.len <= TAIL_BYTES);
+    strbuf_reset(&buf);
+    text_append_line(&buf, strbuf_str(&clean), LINE_BYTES);
+    check(&buf);
+    ALWAYS(buf.len <= LINE_BYTES && !strchr(strbuf_str(&buf), '\n'));
+    strbuf_reset(&buf);
+    text_append_slug(&buf, strbuf_str(&clean));
+    ALWAYS(buf.len > 0 && buf.len <= 40);
+    check_quote(bytes);
+    return 0;
+}
