@@ -118,39 +118,45 @@ check_set_verdict(
     return code;
 }
 
-static int
-append_result(struct check_result_list *list, struct db_stmt *stmt, struct err *err)
+/* The result that the row belongs to: the last one of the list, or a new one behind it; NULL when
+ * out of memory. */
+static struct check_result *
+result_of_row(struct check_result_list *list, int64_t *last_id, struct db_stmt *stmt)
 {
     static const struct row_text texts[] = {
         {1, offsetof(struct check_result, name)},
         {2, offsetof(struct check_result, command)},
     };
 
+    const int64_t id = db_column_int(stmt, 0);
+    if (list->count > 0 && id == *last_id)
+        return &list->items[list->count - 1];
+
     struct check_result *items = row_list_grow(list->items, list->count, sizeof(*items));
     if (!items)
-        return err_set(err, ERR_NOMEM, "out of memory");
-
+        return NULL;
+    *last_id = id;
     list->items = items;
     struct check_result *result = &items[list->count++];
     *result = (struct check_result){.verdict = (enum check_verdict)db_column_int(stmt, 3)};
-    return row_load_texts(stmt, result, texts, sizeof(texts) / sizeof(texts[0]), err);
+    if (row_load_texts(stmt, result, texts, sizeof(texts) / sizeof(texts[0]), NULL))
+        return NULL;
+    return result;
 }
 
 /* A row is one execution of one check; the rows of a check follow each other. */
 static int
 append_row(struct check_result_list *list, int64_t *last_id, struct db_stmt *stmt, struct err *err)
 {
-    const int64_t id = db_column_int(stmt, 0);
-    const int code = id == *last_id ? 0 : append_result(list, stmt, err);
-    if (code)
-        return code;
+    struct check_result *result = result_of_row(list, last_id, stmt);
+    if (!result)
+        return err_set(err, ERR_NOMEM, "out of memory");
 
-    *last_id = id;
     const int64_t phase = db_column_int(stmt, 4);
     if (phase < 0 || phase >= CHECK_PHASE_COUNT)
-        return err_set(err, ERR_INTERNAL, "check result %lld has no phase %lld", (long long)id,
+        return err_set(err, ERR_INTERNAL, "check %s has no phase %lld", result->name,
                        (long long)phase);
-    list->items[list->count - 1].phases[phase] = (struct check_execution){
+    result->phases[phase] = (struct check_execution){
         .status = (enum check_status)db_column_int(stmt, 5),
         .exit_status = db_column_int(stmt, 6),
         .duration_ms = db_column_int(stmt, 7),

@@ -12,8 +12,7 @@
 
 #define PASSIVE_PAGES 1024  /* 4 MiB in pages of 4 KiB */
 #define WAITING_PAGES 16384 /* 64 MiB */
-#define WAITING_AGAIN                                                                              \
-    4096 /* how much longer it gets before the next try, when a reader was in the way */
+#define WAITING_AGAIN 4096  /* longer by this much: the next try, when a reader was in the way */
 
 struct checkpointer {
     char *path;
@@ -21,9 +20,11 @@ struct checkpointer {
     int64_t waiting_at;    /* the thread's own: from this length on writers are held up */
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t wake;
+    pthread_cond_t wake;     /* wanted or stop */
+    pthread_cond_t released; /* not holding any more */
     int64_t copied; /* under lock: pages of the present log that are in the database file */
     bool wanted;    /* under lock */
+    bool holding;   /* under lock: the writer stays away */
     bool stop;      /* under lock */
 };
 
@@ -47,6 +48,15 @@ set_copied(struct checkpointer *checkpointer, int64_t copied)
     pthread_mutex_unlock(&checkpointer->lock);
 }
 
+static void
+set_holding(struct checkpointer *checkpointer, bool holding)
+{
+    pthread_mutex_lock(&checkpointer->lock);
+    checkpointer->holding = holding;
+    pthread_cond_signal(&checkpointer->released);
+    pthread_mutex_unlock(&checkpointer->lock);
+}
+
 /* A failure is not reported: the log holds everything, it only grows until a later try succeeds. */
 static void
 copy_log(struct checkpointer *checkpointer)
@@ -64,7 +74,11 @@ copy_log(struct checkpointer *checkpointer)
         checkpointer->waiting_at = WAITING_PAGES;
     if (pages < checkpointer->waiting_at)
         return;
-    if (sqlite_checkpoint(sqlite, true, &pages, &copied, NULL))
+    /* SQLite's lock is not fair: a busy writer would take it again and again. */
+    set_holding(checkpointer, true);
+    const int code = sqlite_checkpoint(sqlite, true, &pages, &copied, NULL);
+    set_holding(checkpointer, false);
+    if (code)
         checkpointer->waiting_at = pages + WAITING_AGAIN;
     else
         set_copied(checkpointer, copied);
@@ -114,6 +128,7 @@ checkpointer_new(const char *path,
 
     pthread_mutex_init(&checkpointer->lock, NULL);
     pthread_cond_init(&checkpointer->wake, NULL);
+    pthread_cond_init(&checkpointer->released, NULL);
     const int failed = pthread_create(&checkpointer->thread, NULL, work, checkpointer);
     if (failed) {
         release(checkpointer);
@@ -133,6 +148,7 @@ checkpointer_free(struct checkpointer *checkpointer)
     pthread_cond_signal(&checkpointer->wake);
     pthread_mutex_unlock(&checkpointer->lock);
     pthread_join(checkpointer->thread, NULL);
+    pthread_cond_destroy(&checkpointer->released);
     pthread_cond_destroy(&checkpointer->wake);
     pthread_mutex_destroy(&checkpointer->lock);
     release(checkpointer);
@@ -148,5 +164,14 @@ checkpointer_note(struct checkpointer *checkpointer, int64_t log_pages)
         checkpointer->wanted = true;
         pthread_cond_signal(&checkpointer->wake);
     }
+    pthread_mutex_unlock(&checkpointer->lock);
+}
+
+void
+checkpointer_pass(struct checkpointer *checkpointer)
+{
+    pthread_mutex_lock(&checkpointer->lock);
+    while (checkpointer->holding)
+        pthread_cond_wait(&checkpointer->released, &checkpointer->lock);
     pthread_mutex_unlock(&checkpointer->lock);
 }

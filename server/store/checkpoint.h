@@ -23,3 +23,8 @@ AUTO_DEFINE(struct checkpointer *, checkpointer_free)
 
 /* Say how many pages the log has after a commit. Never waits for the disk.   Thread: any. */
 void checkpointer_note(struct checkpointer *checkpointer, int64_t log_pages);
+
+/* Wait while a checkpoint needs writers to stay away: before every transaction. Mostly no wait at
+ * all, otherwise some milliseconds, and never longer than SQLITE_CHECKPOINT_WAIT_MS and one flush.
+ * Thread: the writer's. */
+void checkpointer_pass(struct checkpointer *checkpointer);

@@ -377,7 +377,7 @@ delivery_list_done(struct delivery_list *list)
 static int
 append(struct delivery_list *list, struct db_stmt *stmt, struct err *err)
 {
-    struct delivery **items = row_list_grow(list->items, list->count, sizeof(*items));
+    struct delivery **items = row_list_grow(list->items, list->count, sizeof(void *));
     if (!items)
         return err_set(err, ERR_NOMEM, "out of memory");
 

@@ -246,7 +246,7 @@ apply(struct db *db, int64_t from_version, struct err *err)
 static int
 update(struct db *db, struct err *err)
 {
-    int64_t version;
+    int64_t version = 0;
 
     int code = identify(db, &version, err);
     if (!code && version < VERSION)
@@ -257,7 +257,7 @@ update(struct db *db, struct err *err)
 int
 migrations_run(struct sqlite *sqlite, struct err *err)
 {
-    int64_t version;
+    int64_t version = 0;
 
     /* First without a lock or any change: the file may not be ours. */
     int code = identify(&sqlite->db, &version, err);

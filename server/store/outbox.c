@@ -239,7 +239,7 @@ outbox_list_done(struct outbox_list *list)
 static int
 append(struct outbox_list *list, struct db_stmt *stmt, struct err *err)
 {
-    struct outbox_message **items = row_list_grow(list->items, list->count, sizeof(*items));
+    struct outbox_message **items = row_list_grow(list->items, list->count, sizeof(void *));
     if (!items)
         return err_set(err, ERR_NOMEM, "out of memory");
 

@@ -182,7 +182,7 @@ run_list_done(struct run_list *list)
 static int
 append(struct run_list *list, struct db_stmt *stmt, struct err *err)
 {
-    struct run **items = row_list_grow(list->items, list->count, sizeof(*items));
+    struct run **items = row_list_grow(list->items, list->count, sizeof(void *));
     if (!items)
         return err_set(err, ERR_NOMEM, "out of memory");
 

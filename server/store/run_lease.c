@@ -52,30 +52,10 @@ set_task_running(struct db *db, int64_t task, int64_t now_ms, struct err *err)
 }
 
 static int
-claim(struct db *db,
-      int64_t id,
-      const char *owner,
-      int64_t now_ms,
-      int64_t lease_until_ms,
-      struct run **ret_run,
-      struct err *err)
+claim(struct db_stmt *stmt, int64_t id, struct run **ret_run, struct err *err)
 {
-    AUTO(db_release) struct db_stmt *stmt = NULL;
-
-    int code = db_prepare(db,
-                          "UPDATE run SET state = 1, lease_owner = $1,"
-                          " lease_number = lease_number + 1, lease_until_ms = $2,"
-                          " attempts = attempts + 1, not_before_ms = 0,"
-                          " started_ms = CASE WHEN started_ms = 0 THEN $3 ELSE started_ms END"
-                          " WHERE id = $4 RETURNING " RUN_ROW_COLUMNS,
-                          &stmt, err);
-    if (code)
-        return code;
-    db_bind_text(stmt, 1, owner);
-    db_bind_int(stmt, 2, lease_until_ms);
-    db_bind_int(stmt, 3, now_ms);
     db_bind_int(stmt, 4, id);
-    code = row_find(stmt, "run", id, err);
+    const int code = row_find(stmt, "run", id, err);
     return code ? code : run_row_load(stmt, ret_run, err);
 }
 
@@ -88,11 +68,25 @@ run_claim(struct db *db,
           struct err *err)
 {
     AUTO(run_free) struct run *run = NULL;
+    AUTO(db_release) struct db_stmt *stmt = NULL;
     int64_t id = 0;
 
     int code = find_claimable(db, now_ms, &id, err);
     if (!code)
-        code = claim(db, id, owner, now_ms, lease_until_ms, &run, err);
+        code = db_prepare(db,
+                          "UPDATE run SET state = 1, lease_owner = $1,"
+                          " lease_number = lease_number + 1, lease_until_ms = $2,"
+                          " attempts = attempts + 1, not_before_ms = 0,"
+                          " started_ms = CASE WHEN started_ms = 0 THEN $3 ELSE started_ms END"
+                          " WHERE id = $4 RETURNING " RUN_ROW_COLUMNS,
+                          &stmt, err);
+    if (code)
+        return code;
+
+    db_bind_text(stmt, 1, owner);
+    db_bind_int(stmt, 2, lease_until_ms);
+    db_bind_int(stmt, 3, now_ms);
+    code = claim(stmt, id, &run, err);
     if (!code)
         code = set_task_running(db, run->task, now_ms, err);
     if (!code)

@@ -1,8 +1,6 @@
 /* See sqlite.h: connections, transactions and upkeep. Statements are in sqlite_stmt.c. */
 #include "server/store/sqlite.h"
 
-#include <errno.h>
-
 #include "server/base/clock.h"
 
 #define WRITER_PRAGMAS                                                                             \
@@ -11,7 +9,6 @@
 #define UPKEEP_PRAGMAS "PRAGMA synchronous = FULL;"
 
 #define LOCK_RETRY_MS 20
-#define CHECKPOINT_WAIT_MS 100 /* how long a waiting checkpoint may hold up writers */
 
 struct failure {
     int result;
@@ -40,31 +37,33 @@ static const struct failure failures[] = {
     {SQLITE_TOOBIG, ERR_LIMIT, "a value is too large for the store"},
 };
 
+static const struct failure *
+find_failure(int primary)
+{
+    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++)
+        if (failures[i].result == primary)
+            return &failures[i];
+    return NULL;
+}
+
 int
 sqlite_fail(const struct sqlite *sqlite, int result, struct err *err)
 {
     const int primary = result & 0xff;
     const char *detail = sqlite3_errmsg(sqlite->handle);
+    const struct failure *failure = find_failure(primary);
 
     if (result == SQLITE_CONSTRAINT_UNIQUE || result == SQLITE_CONSTRAINT_PRIMARYKEY)
         return err_set(err, ERR_CONFLICT, "it is in the store already (%s)", detail);
     if (primary == SQLITE_READONLY && sqlite->role == CONNECTION_READER)
         return err_set(err, ERR_INTERNAL, "a function that may only read tried to write");
+    if (!failure)
+        return err_set(err, ERR_INTERNAL, "the store refused a statement: %s (SQLite code %d)",
+                       detail, result);
 
-    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
-        const struct failure *failure = &failures[i];
-        if (failure->result != primary)
-            continue;
-        const char *name = sqlite3_db_filename(sqlite->handle, "main");
-        const int cause = sqlite3_system_errno(sqlite->handle);
-        if (cause && (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN))
-            return err_set_errno(err, failure->code, cause, "%s (%s, SQLite code %d)",
-                                 failure->advice, name ? name : "", result);
-        return err_set(err, failure->code, "%s (%s: %s, SQLite code %d)", failure->advice,
-                       name ? name : "", detail, result);
-    }
-    return err_set(err, ERR_INTERNAL, "the store refused a statement: %s (SQLite code %d)", detail,
-                   result);
+    const char *name = sqlite3_db_filename(sqlite->handle, "main");
+    return err_set(err, failure->code, "%s (%s: %s, SQLite code %d)", failure->advice,
+                   name ? name : "", detail, result);
 }
 
 /* A failure while opening: what is no database is the caller's mistake; only a lock passes by
@@ -274,7 +273,7 @@ sqlite_checkpoint(
     int pages = 0;
     int copied = 0;
 
-    sqlite3_busy_timeout(sqlite->handle, CHECKPOINT_WAIT_MS);
+    sqlite3_busy_timeout(sqlite->handle, SQLITE_CHECKPOINT_WAIT_MS);
     const int result = sqlite3_wal_checkpoint_v2(sqlite->handle, NULL, mode, &pages, &copied);
     sqlite3_busy_timeout(sqlite->handle, SQLITE_BUSY_WAIT_MS);
     if (result)

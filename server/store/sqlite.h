@@ -7,7 +7,8 @@
 
 #include <sqlite3.h>
 
-#define SQLITE_BUSY_WAIT_MS 5000 /* how long another process may keep the file locked */
+#define SQLITE_BUSY_WAIT_MS 5000      /* how long another process may keep the file locked */
+#define SQLITE_CHECKPOINT_WAIT_MS 250 /* how long a waiting checkpoint waits for a reader */
 
 enum connection_role {
     CONNECTION_WRITER, /* the one that commits */

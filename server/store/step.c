@@ -195,7 +195,7 @@ step_list_done(struct step_list *list)
 static int
 append(struct step_list *list, struct db_stmt *stmt, struct err *err)
 {
-    struct step **items = row_list_grow(list->items, list->count, sizeof(*items));
+    struct step **items = row_list_grow(list->items, list->count, sizeof(void *));
     if (!items)
         return err_set(err, ERR_NOMEM, "out of memory");
 

@@ -305,7 +305,7 @@ task_list_done(struct task_list *list)
 static int
 append(struct task_list *list, struct db_stmt *stmt, struct err *err)
 {
-    struct task **items = row_list_grow(list->items, list->count, sizeof(*items));
+    struct task **items = row_list_grow(list->items, list->count, sizeof(void *));
     if (!items)
         return err_set(err, ERR_NOMEM, "out of memory");
 

@@ -106,6 +106,7 @@ begin(struct writer *writer, struct err *err)
 {
     int code = 0;
 
+    checkpointer_pass(writer->checkpointer);
     if (!writer->sqlite)
         code = sqlite_reopen(writer->path, CONNECTION_WRITER, &writer->sqlite, err);
     /* The connection is kept: should the file come back, it is the right one. */
@@ -267,27 +268,25 @@ writer_free(struct writer *writer)
     release(writer);
 }
 
-/* Put a job at the end of the queue.  Errors: ERR_UNAVAILABLE the queue is full, or closing. */
-static int
-push(struct writer *writer, struct job *job, struct err *err)
+/* Put a job at the end of the queue. Answers NULL, or why it was not taken. */
+static const char *
+push(struct writer *writer, struct job *job)
 {
+    const char *refusal = NULL;
+
     pthread_mutex_lock(&writer->lock);
-    const bool stopped = writer->stop;
-    const bool full = job->submitted && writer->submitted_count >= QUEUE_JOBS;
-    if (!stopped && !full) {
+    if (writer->stop) {
+        refusal = "the store is being closed";
+    } else if (job->submitted && writer->submitted_count >= QUEUE_JOBS) {
+        refusal = "too many changes wait for the store: try again later";
+    } else {
         *writer->last = job;
         writer->last = &job->next;
         writer->submitted_count += job->submitted;
         pthread_cond_signal(&writer->wake);
     }
     pthread_mutex_unlock(&writer->lock);
-
-    if (stopped)
-        return err_set(err, ERR_UNAVAILABLE, "the store is being closed");
-    if (full)
-        return err_set(err, ERR_UNAVAILABLE, "%d changes wait for the store: try again later",
-                       QUEUE_JOBS);
-    return 0;
+    return refusal;
 }
 
 static void
@@ -313,9 +312,9 @@ writer_transact(struct writer *writer, store_fn fn, void *ctx, struct err *err)
 
     if (pthread_equal(writer->thread, pthread_self()))
         return err_set(err, ERR_INTERNAL, "a store function waits for another store function");
-    const int code = push(writer, &job, err);
-    if (code)
-        return code;
+    const char *refusal = push(writer, &job);
+    if (refusal)
+        return err_set(err, ERR_UNAVAILABLE, "%s", refusal);
 
     pthread_mutex_lock(&writer->lock);
     while (!waiter.done)
@@ -336,9 +335,9 @@ writer_submit(struct writer *writer, store_fn fn, store_done_fn done, void *ctx)
         return;
     }
     *job = (struct job){.fn = fn, .done = done, .ctx = ctx, .done_ctx = ctx, .submitted = true};
-    const int code = push(writer, job, &err);
-    if (code) {
+    const char *refusal = push(writer, job);
+    if (refusal) {
         free(job);
-        done(ctx, code, &err);
+        done(ctx, err_set(&err, ERR_UNAVAILABLE, "%s", refusal), &err);
     }
 }

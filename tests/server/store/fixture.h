@@ -21,11 +21,10 @@ struct fixture {
 static inline void
 fixture_make_dir(struct fixture *f)
 {
-    const char *parent = getenv("TMPDIR");
     struct err err;
 
     *f = (struct fixture){0};
-    CHECK_OK(fs_make_temp_dir(parent ? parent : "/tmp", "test-store-", &f->dir, &err), err);
+    CHECK_OK(fs_make_temp_dir(P_tmpdir, "test-store-", &f->dir, &err), err);
     f->path = str_printf("%s/store.db", f->dir);
     CHECK(f->path);
 }

@@ -193,7 +193,7 @@ TEST(bodies_from_memory_and_from_a_file)
         (void)snprintf(name, sizeof(name), "body-%zu", i);
         delivery.delivery_id = name;
         if (i % 2) {
-            delivery.spool_fd = open(f.dir, O_TMPFILE | O_RDWR, 0600);
+            delivery.spool_fd = open(f.dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
             CHECK(delivery.spool_fd >= 0);
             CHECK_OK(fs_write_all(delivery.spool_fd, bytes_of(body, len + 1), &err), err);
             delivery.spool_bytes = (int64_t)len; /* the file may be longer */
@@ -217,7 +217,7 @@ TEST(a_body_that_is_shorter_than_said_too_long_or_gone)
     int64_t id = 0;
 
     fixture_begin(&f);
-    const int fd = open(f.dir, O_TMPFILE | O_RDWR, 0600);
+    const int fd = open(f.dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     CHECK_OK(fs_write_all(fd, bytes_of_str("short"), &err), err);
     const struct delivery_new delivery = {.platform = "github",
                                           .delivery_id = "s",
