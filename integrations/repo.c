@@ -54,7 +54,7 @@ repo_git_error(struct err *err, int result, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    vsnprintf(context, sizeof context, format, args);
+    (void)vsnprintf(context, sizeof context, format, args);
     va_end(args);
     err_set(err, code_of(result, last), "%s", last ? last->message : "no reason given");
     git_error_clear();
@@ -97,7 +97,8 @@ sweep_scratch(const char *mirror)
 
     if (!dir)
         return;
-    for (const struct dirent *d = readdir(dir); d; d = readdir(dir)) {
+    const struct dirent *d;
+    while ((d = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe): nobody else has this stream */
         auto_free char *path = d->d_name[0] != '.' ? str_printf("%s/%s", parent, d->d_name) : NULL;
         struct stat st;
         if (!path || lstat(path, &st) ||

@@ -183,6 +183,36 @@ compare_paths(const void *a, const void *b)
     return strcmp(left->path, right->path);
 }
 
+static int
+read_changes(struct repo *repo,
+             git_diff *diff,
+             repo_line_fn added_line,
+             void *ctx,
+             struct repo_diff *result,
+             struct err *err)
+{
+    AUTO(git_odb_free) git_odb *odb = NULL;
+    const size_t count = git_diff_num_deltas(diff);
+    int r = git_repository_odb(&odb, repo->git);
+
+    if (r)
+        return repo_git_error(err, r, "opening %s", repo->path);
+    result->items = calloc(count + 1, sizeof *result->items);
+    if (!result->items)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        struct repo_change *change = &result->items[result->count++];
+        r = fill_change(odb, git_diff_get_delta(diff, i), change, err);
+        r = r ? r : read_change(diff, i, added_line, ctx, change, err);
+        if (r)
+            return r;
+        result->added_lines += change->added_lines;
+        result->deleted_lines += change->deleted_lines;
+    }
+    qsort(result->items, result->count, sizeof *result->items, compare_paths);
+    return 0;
+}
+
 int
 repo_diff(struct repo *repo,
           const char *base,
@@ -193,31 +223,15 @@ repo_diff(struct repo *repo,
           struct err *err)
 {
     AUTO(git_diff_free) git_diff *diff = NULL;
-    AUTO(git_odb_free) git_odb *odb = NULL;
-    AUTO_DONE(repo_diff_done) struct repo_diff result = {0};
+    struct repo_diff result = {0};
     int r = compare(repo, base, commit, 0, &diff, err);
 
-    if (r)
+    r = r ? r : read_changes(repo, diff, added_line, ctx, &result, err);
+    if (r) {
+        repo_diff_done(&result);
         return r;
-    r = git_repository_odb(&odb, repo->git);
-    if (r)
-        return repo_git_error(err, r, "opening %s", repo->path);
-    const size_t count = git_diff_num_deltas(diff);
-    result.items = calloc(count + 1, sizeof *result.items);
-    if (!result.items)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    for (size_t i = 0; i < count; i++) {
-        struct repo_change *change = &result.items[result.count++];
-        r = fill_change(odb, git_diff_get_delta(diff, i), change, err);
-        r = r ? r : read_change(diff, i, added_line, ctx, change, err);
-        if (r)
-            return r;
-        result.added_lines += change->added_lines;
-        result.deleted_lines += change->deleted_lines;
     }
-    qsort(result.items, result.count, sizeof *result.items, compare_paths);
     *ret_diff = result;
-    result = (struct repo_diff){0};
     return 0;
 }
 

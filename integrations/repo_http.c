@@ -16,7 +16,7 @@
 #define DEFAULT_TIMEOUT_MS (60 * MS_PER_SECOND)
 #define POLL_STEP_MS 1000
 #define MAX_PENDING_BYTES                                                                          \
-    (64U * 1024 * 1024)          /* received and not yet read; libcurl hands over far less */
+    ((size_t)64 * 1024 * 1024)   /* received and not yet read; libcurl hands over far less */
 #define MAX_COMPLAINT_BYTES 300U /* of an error answer's text */
 #define MAX_REDIRECTS 3L
 

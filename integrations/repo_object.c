@@ -77,27 +77,27 @@ compare_entries(const struct repo_entry *a, const struct repo_entry *b)
 static int
 compare_names(const void *a, const void *b)
 {
-    const struct repo_entry *const *left = a;
-    const struct repo_entry *const *right = b;
+    const struct bytes *left = a;
+    const struct bytes *right = b;
 
-    return strcmp((*left)->name.ptr, (*right)->name.ptr);
+    return strcmp(left->ptr, right->ptr);
 }
 
 /* A file and a directory of one name need not be neighbours in git's order. */
 static int
 check_duplicates(const struct repo_tree *tree, struct err *err)
 {
-    auto_free const struct repo_entry **sorted = calloc(tree->count + 1, sizeof *sorted);
+    auto_free struct bytes *sorted = calloc(tree->count + 1, sizeof *sorted);
 
     if (!sorted)
         return err_set(err, ERR_NOMEM, "out of memory");
     for (size_t i = 0; i < tree->count; i++)
-        sorted[i] = &tree->entries[i];
+        sorted[i] = tree->entries[i].name;
     qsort(sorted, tree->count, sizeof *sorted, compare_names);
     for (size_t i = 1; i < tree->count; i++) {
         if (compare_names(&sorted[i - 1], &sorted[i]) == 0)
             return err_set(err, ERR_INVALID, "'%s': a directory holds this name twice",
-                           sorted[i]->name.ptr);
+                           sorted[i].ptr);
     }
     return 0;
 }

@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 #define REPO_COMMIT_PARENTS 16U
-#define REPO_COMMIT_OBJECT_BYTES (1024U * 1024)
-#define REPO_TREE_OBJECT_BYTES (16U * 1024 * 1024)
+#define REPO_COMMIT_OBJECT_BYTES ((size_t)1024 * 1024)
+#define REPO_TREE_OBJECT_BYTES ((size_t)16 * 1024 * 1024)
 
 enum repo_mode {
     REPO_MODE_TREE = 0040000,

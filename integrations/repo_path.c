@@ -19,7 +19,9 @@ fail(const char **ret_rule, const char *rule)
 static char
 lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    if (c < 'A' || c > 'Z')
+        return c;
+    return (char)(c - 'A' + 'a');
 }
 
 static bool
@@ -157,33 +159,37 @@ repo_path_is_sane(struct bytes path, const char **ret_rule)
     return true;
 }
 
-bool
-repo_link_is_sane(struct bytes target, unsigned depth, const char **ret_rule)
+/* Names, "." and, before any name, at most `depth` times "..". */
+static bool
+stays_inside(struct bytes target, unsigned depth, const char **ret_rule)
 {
     struct bytes rest = target;
     bool named = false;
     unsigned ups = 0;
 
-    if (target.len == 0 || target.len > REPO_PATH_BYTES)
-        return fail(ret_rule, "a symbolic link's target is empty or too long");
-    if (has_control_character(target))
-        return fail(ret_rule, "a symbolic link's target holds a control character");
-    if (target.ptr[0] == '/' || target.ptr[0] == '\\' || (target.len > 1 && target.ptr[1] == ':'))
-        return fail(ret_rule, "a symbolic link is absolute");
     while (rest.len > 0) {
         const struct bytes part = next_part(&rest, "/\\");
         if (part.len == 0 || bytes_equal_str(part, "."))
             continue;
         if (is_dotgit(part))
             return fail(ret_rule, "a symbolic link leads into '.git'");
-        if (!is_dots_and_blanks(part)) {
-            named = true;
-            continue;
-        }
-        if (named || ++ups > depth)
+        if (is_dots_and_blanks(part) && (named || ++ups > depth))
             return fail(ret_rule, "a symbolic link leads out of the tree, or upwards after a name");
+        named = named || !is_dots_and_blanks(part);
     }
     return true;
+}
+
+bool
+repo_link_is_sane(struct bytes target, unsigned depth, const char **ret_rule)
+{
+    if (target.len == 0 || target.len > REPO_PATH_BYTES)
+        return fail(ret_rule, "a symbolic link's target is empty or too long");
+    if (has_control_character(target))
+        return fail(ret_rule, "a symbolic link's target holds a control character");
+    if (target.ptr[0] == '/' || target.ptr[0] == '\\' || (target.len > 1 && target.ptr[1] == ':'))
+        return fail(ret_rule, "a symbolic link is absolute");
+    return stays_inside(target, depth, ret_rule);
 }
 
 bool

@@ -10,8 +10,8 @@
 #include "server/base/fs.h"
 #include "server/base/str.h"
 
-#define SAID_BYTES 400U            /* of the server's words: they go into an error message */
-#define ANSWER_BYTES (1024 * 1024) /* progress and report */
+#define SAID_BYTES 400U /* of the server's words: they go into an error message */
+#define ANSWER_BYTES ((size_t)1024 * 1024) /* progress and report */
 #define ANSWER_STEP 4096U
 
 /* Where the target has a ref: 0, or ERR_NOTFOUND. */

@@ -142,14 +142,14 @@ check_size(const struct scan *scan, uint64_t size, struct err *err)
     return 0;
 }
 
+/* Type and size, and what a delta has to say of its base, before the data begins. */
 static int
-scan_entry(struct scan *scan, z_stream *z, struct err *err)
+scan_head(struct scan *scan, unsigned *ret_type, uint64_t *ret_size, struct err *err)
 {
     const size_t start = scan->at;
     const unsigned char first = scan->at < scan->end ? scan->ptr[scan->at++] : 0;
     const unsigned type = first >> 4 & 7;
     uint64_t size = first & 0x0f;
-    int r;
 
     if ((first & 0x80) && !take_size(scan->ptr, scan->end, &scan->at, 4, &size))
         return malformed(scan, "has no proper size", err);
@@ -162,7 +162,19 @@ scan_entry(struct scan *scan, z_stream *z, struct err *err)
     }
     if (type == 0 || type == 5)
         return malformed(scan, "is cut short or of no known type", err);
-    r = check_size(scan, size, err);
+    *ret_type = type;
+    *ret_size = size;
+    return check_size(scan, size, err);
+}
+
+static int
+scan_entry(struct scan *scan, z_stream *z, struct err *err)
+{
+    const size_t start = scan->at;
+    unsigned type = 0;
+    uint64_t size = 0;
+    int r = scan_head(scan, &type, &size, err);
+
     r = r ? r : inflate_entry(scan, z, size, err);
     if (!r && (type == ENTRY_OFS_DELTA || type == ENTRY_REF_DELTA)) {
         r = delta_size(scan, &size, err);

@@ -16,7 +16,7 @@
 #define MAX_OLD_PARENTS                                                                            \
     256U /* parents that are asked for in the base's history; each may cost all of it */
 #define LINK_OBJECT_BYTES (REPO_PATH_BYTES + 1U)
-#define PATH_BUFFER_BYTES (64U * 1024)
+#define PATH_BUFFER_BYTES ((size_t)64 * 1024)
 
 struct walk {
     const struct repo_walk_source *source;
