@@ -87,8 +87,13 @@ TEST(no_mentions_inside_words)
 TEST(no_mentions_in_code_spans)
 {
     static const char *const texts[] = {
-        "`@draftd`",     "run `echo @draftd` now",   "``a ` @draftd``",
-        "```@draftd```", "` @draftd\nsecond line `", "`a`@draftd",
+        "`@draftd`",
+        "run `echo @draftd` now",
+        "``a ` @draftd``",
+        "```@draftd```",
+        "` @draftd\nsecond line `",
+        "`a`@draftd",
+        "`a `` @draftd`",
         "\\\\`@draftd`",
     };
     static const char *const spoken[] = {
@@ -152,6 +157,7 @@ TEST(no_mentions_in_quotes)
 
     CHECK_ALL(texts, MENTION_NONE);
     CHECK_INT(find_command("> ```\n@draftd"), MENTION_WORK);
+    CHECK_INT(find_command("` a\n> b\n@draftd `"), MENTION_WORK);
 }
 
 TEST(no_mentions_in_comments)
