@@ -1,7 +1,8 @@
 /* See report.h and report_parts.h: what the status comment and the draft's body have in common, but
  * for the checks. */
-#include "handlers/report_parts.h"
+#include "handlers/report.h"
 
+#include "handlers/report_parts.h"
 #include "handlers/text.h"
 #include "server/base/clock.h"
 #include "server/base/js.h"

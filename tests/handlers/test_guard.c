@@ -498,98 +498,99 @@ TEST(unknown_commits_are_errors)
 
 /* ---- words ---- */
 
+static const char *const test_paths[] = {
+    "tests/x.c",         "test/x.c",           "src/test/java/A.java",
+    "a/__tests__/x.js",  "spec/x_spec.rb",     "x_test.go",
+    "pkg/x_test.go",     "test_x.py",          "a/test_x.py",
+    "x.spec.ts",         "x.test.tsx",         "FooTest.java",
+    "FooTests.cs",       "TestFoo.java",       "foo_test.cc",
+    "FooSpec.scala",     "conftest.py",        "tests.py",
+    "Acme.Tests/Foo.cs", "AppTests/Foo.swift", "x-test.js",
+    "e2e/login.ts",      "a/x.bats",           "t/01.t",
+    "x.cy.js",           "test-runner.js",     "Tests/README.md",
+    "tests.rs",
+};
+
+static const char *const other_paths[] = {
+    "src/x.c",   "latest.py",          "contest.py", "attest/x.go", "Contest.java", "testimony.md",
+    "README.md", "src/Testament.java", "protest.go", "x.py",        ".test/x",      "inspect.js",
+    "test",      "spectest/x",
+};
+
 TEST(paths_of_tests)
 {
-    static const char *const tests[] = {
-        "tests/x.c",         "test/x.c",           "src/test/java/A.java",
-        "a/__tests__/x.js",  "spec/x_spec.rb",     "x_test.go",
-        "pkg/x_test.go",     "test_x.py",          "a/test_x.py",
-        "x.spec.ts",         "x.test.tsx",         "FooTest.java",
-        "FooTests.cs",       "TestFoo.java",       "foo_test.cc",
-        "FooSpec.scala",     "conftest.py",        "tests.py",
-        "Acme.Tests/Foo.cs", "AppTests/Foo.swift", "x-test.js",
-        "e2e/login.ts",      "a/x.bats",           "t/01.t",
-        "x.cy.js",           "test-runner.js",     "Tests/README.md",
-        "tests.rs",
-    };
-    static const char *const others[] = {
-        "src/x.c",      "latest.py",    "contest.py", "attest/x.go",
-        "Contest.java", "testimony.md", "README.md",  "src/Testament.java",
-        "protest.go",   "x.py",         ".test/x",    "inspect.js",
-        "test",         "spectest/x",
-    };
-
-    for (size_t i = 0; i < COUNT(tests); i++)
-        if (!guard_is_test_path(tests[i]))
-            TEST_FAIL("%s is a test", tests[i]);
-    for (size_t i = 0; i < COUNT(others); i++)
-        if (guard_is_test_path(others[i]))
-            TEST_FAIL("%s is no test", others[i]);
+    for (size_t i = 0; i < COUNT(test_paths); i++)
+        if (!guard_is_test_path(test_paths[i]))
+            TEST_FAIL("%s is a test", test_paths[i]);
+    for (size_t i = 0; i < COUNT(other_paths); i++)
+        if (guard_is_test_path(other_paths[i]))
+            TEST_FAIL("%s is no test", other_paths[i]);
 }
+
+static const char *const skip_lines[] = {
+    "  it.skip('x', () => {",
+    "describe.only(\"x\"",
+    "xit('x')",
+    "fit('x', f)",
+    "test.todo('x')",
+    "test('x', { skip: true }, f)",
+    "@pytest.mark.skip(reason='x')",
+    "@pytest.mark.skipif(True)",
+    "@pytest.mark.xfail",
+    "    pytest.skip('x')",
+    "@unittest.skip('x')",
+    "self.skipTest('x')",
+    "raise SkipTest",
+    "\tt.Skip(\"x\")",
+    "t.SkipNow()",
+    "t.Skipf(\"x\")",
+    "@Disabled",
+    "@Ignore(\"x\")",
+    "[Ignore(\"x\")]",
+    "[Fact(Skip = \"x\")]",
+    "#[ignore]",
+    "#[ignore = \"x\"]",
+    "  skip \"later\"",
+    "skip",
+    "  skip\r",
+    "xdescribe \"x\" do",
+    "it \"x\", focus: true do",
+    "@tag :skip",
+    "$this->markTestSkipped('x');",
+    "it('x')->skip();",
+    "GTEST_SKIP() << 1;",
+    "TEST(Foo, DISABLED_Bar) {",
+    "throw XCTSkip()",
+    "plan skip_all => 'x';",
+};
+
+static const char *const other_lines[] = {
+    "",
+    "exit(1);",
+    "model.fit('x')",
+    "clf.fit(X, y)",
+    "profit('x')",
+    "sit('x')",
+    "skip = 3",
+    "if (skip) return;",
+    "my_it.only(x)",
+    "waiter.it.skip(x)",
+    "# nothing is skipped here",
+    "assert skipped == 0",
+    "submit.skip",
+    "list.only(x)",
+    "t.Run(\"skip\")",
+    "unlimit(1)",
+};
 
 TEST(lines_that_skip)
 {
-    static const char *const skips[] = {
-        "  it.skip('x', () => {",
-        "describe.only(\"x\"",
-        "xit('x')",
-        "fit('x', f)",
-        "test.todo('x')",
-        "test('x', { skip: true }, f)",
-        "@pytest.mark.skip(reason='x')",
-        "@pytest.mark.skipif(True)",
-        "@pytest.mark.xfail",
-        "    pytest.skip('x')",
-        "@unittest.skip('x')",
-        "self.skipTest('x')",
-        "raise SkipTest",
-        "\tt.Skip(\"x\")",
-        "t.SkipNow()",
-        "t.Skipf(\"x\")",
-        "@Disabled",
-        "@Ignore(\"x\")",
-        "[Ignore(\"x\")]",
-        "[Fact(Skip = \"x\")]",
-        "#[ignore]",
-        "#[ignore = \"x\"]",
-        "  skip \"later\"",
-        "skip",
-        "  skip\r",
-        "xdescribe \"x\" do",
-        "it \"x\", focus: true do",
-        "@tag :skip",
-        "$this->markTestSkipped('x');",
-        "it('x')->skip();",
-        "GTEST_SKIP() << 1;",
-        "TEST(Foo, DISABLED_Bar) {",
-        "throw XCTSkip()",
-        "plan skip_all => 'x';",
-    };
-    static const char *const others[] = {
-        "",
-        "exit(1);",
-        "model.fit('x')",
-        "clf.fit(X, y)",
-        "profit('x')",
-        "sit('x')",
-        "skip = 3",
-        "if (skip) return;",
-        "my_it.only(x)",
-        "waiter.it.skip(x)",
-        "# nothing is skipped here",
-        "assert skipped == 0",
-        "submit.skip",
-        "list.only(x)",
-        "t.Run(\"skip\")",
-        "unlimit(1)",
-    };
-
-    for (size_t i = 0; i < COUNT(skips); i++)
-        if (!guard_skips_test(bytes_of_str(skips[i])))
-            TEST_FAIL("\"%s\" skips", skips[i]);
-    for (size_t i = 0; i < COUNT(others); i++)
-        if (guard_skips_test(bytes_of_str(others[i])))
-            TEST_FAIL("\"%s\" does not skip", others[i]);
+    for (size_t i = 0; i < COUNT(skip_lines); i++)
+        if (!guard_skips_test(bytes_of_str(skip_lines[i])))
+            TEST_FAIL("\"%s\" skips", skip_lines[i]);
+    for (size_t i = 0; i < COUNT(other_lines); i++)
+        if (guard_skips_test(bytes_of_str(other_lines[i])))
+            TEST_FAIL("\"%s\" does not skip", other_lines[i]);
     CHECK(!guard_skips_test(bytes_of(NULL, 0)));
 }
 
