@@ -44,22 +44,32 @@ branch_commit_message(const struct task *task, char **ret_message, struct err *e
     return strbuf_take(&message, ret_message, err);
 }
 
-int
-branch_remote(struct work *work,
-              struct source *ret_source,
-              struct repo_remote *ret_remote,
-              struct err *err)
+static int
+call_with_remote(struct work *work, branch_remote_fn fn, void *ctx, struct err *err)
 {
+    AUTO_DONE(source_done) struct source source = {0};
     const int r =
-        work->session->platform->source(work->session, work->task->repository, ret_source, err);
+        work->session->platform->source(work->session, work->task->repository, &source, err);
 
     if (r)
         return r;
-    *ret_remote = (struct repo_remote){.url = ret_source->url,
-                                       .user = ret_source->user,
-                                       .password = ret_source->password,
+    const struct repo_remote remote = {.url = source.url,
+                                       .user = source.user,
+                                       .password = source.password,
                                        .stop = work->stop};
-    return 0;
+    return fn(work, &remote, ctx, err);
+}
+
+int
+branch_with_remote(struct work *work, branch_remote_fn fn, void *ctx, struct err *err)
+{
+    const struct platform *platform = work->session->platform;
+    const int r = call_with_remote(work, fn, ctx, err);
+
+    if (r != ERR_AUTH || !platform->forget_source)
+        return r;
+    platform->forget_source(work->session, work->task->repository);
+    return call_with_remote(work, fn, ctx, err);
 }
 
 /* "draftd/42-fix-the-thing", or with the task's own number where the origin has none; then "-2",
@@ -158,19 +168,22 @@ choose_start(struct work *work,
     return remember(work, branch, base_branch, err);
 }
 
+static int
+fetch(struct work *work, const struct repo_remote *remote, void *ctx, struct err *err)
+{
+    (void)ctx;
+    auto_free char *base_branch = NULL;
+    const int r = repo_fetch(work->mirror, remote, NULL, &base_branch, work->base, err);
+
+    return r ? r : choose_start(work, remote, base_branch, err);
+}
+
 int
 branch_fetch(struct work *work, struct err *err)
 {
-    AUTO_DONE(source_done) struct source source = {0};
-    struct repo_remote remote;
-    auto_free char *base_branch = NULL;
-    int r = branch_remote(work, &source, &remote, err);
+    const int r = branch_with_remote(work, fetch, NULL, err);
 
-    if (!r)
-        r = repo_fetch(work->mirror, &remote, NULL, &base_branch, work->base, err);
     if (r == ERR_NOTFOUND || r == ERR_AUTH)
         return work_conclude(work, err, OUTCOME_FAILED, "%s", err->msg);
-    if (r)
-        return r;
-    return choose_start(work, &remote, base_branch, err);
+    return r;
 }

@@ -6,7 +6,6 @@
 
 struct repo_remote;
 struct settings;
-struct source;
 
 /* Bring the mirror up to date and choose where the run starts: at the task's own branch when an
  * earlier run pushed it, else at the base branch. The first time, the branch gets a name that the
@@ -14,12 +13,16 @@ struct source;
  * is not there concludes the run. */
 MUST_CHECK int branch_fetch(struct work *work, struct err *err);
 
-/* The remote of the task's repository with fresh credentials. *ret_source owns what *ret_remote
- * borrows. */
-MUST_CHECK int branch_remote(struct work *work,
-                             struct source *ret_source,
-                             struct repo_remote *ret_remote,
-                             struct err *err);
+/* Something done with a remote. */
+typedef int (*branch_remote_fn)(struct work *work,
+                                const struct repo_remote *remote,
+                                void *ctx,
+                                struct err *err);
+
+/* Call `fn` with the remote of the task's repository; once more with fresh credentials when they are
+ * refused and can be renewed.  Errors: those of `fn`, and of the platform. */
+MUST_CHECK int
+branch_with_remote(struct work *work, branch_remote_fn fn, void *ctx, struct err *err);
 
 /* "Name <mail>" for commits.  Owns: the caller's, free(). */
 MUST_CHECK int

@@ -173,6 +173,13 @@ find_source(struct session *session,
     return 0;
 }
 
+/* An installation token can be revoked at any time, and a permission given after it was minted. */
+static void
+forget_source(struct session *session, const char *repository)
+{
+    github_forget_token(client_of(session), repository);
+}
+
 struct status_ref_work {
     int64_t task;
     char ref[24];
@@ -324,6 +331,7 @@ const struct platform github_platform = {
     .close = close_session,
     .may = may,
     .source = find_source,
+    .forget_source = forget_source,
     .send = send_message,
     .retry_after_ms = retry_after_ms,
     .put_draft = put_draft,

@@ -103,6 +103,10 @@ struct platform {
                   struct source *ret_source,
                   struct err *err);
 
+    /* The credentials of source() were refused: do not hand them out again.  May be NULL: they cannot be
+     * renewed. */
+    void (*forget_source)(struct session *session, const char *repository);
+
     /* Deliver what is owed. Looks for its own earlier result first when `message->attempts` is
      * over 1. NULL: nothing is ever owed to it. */
     int (*send)(struct session *session,

@@ -11,23 +11,19 @@
 
 #include <stdlib.h>
 
-/* The branch may be absent, where this run started from, or already where it belongs; anything else
- * is somebody's work. */
+/* The branch may be absent, where this run started from, or already where it belongs; anything else is
+ * somebody's work. */
 static int
-push_branch(struct work *work, struct err *err)
+push_branch(struct work *work, const struct repo_remote *remote, void *ctx, struct err *err)
 {
-    AUTO_DONE(source_done) struct source source = {0};
-    struct repo_remote remote;
+    (void)ctx;
     char now[REPO_COMMIT_BYTES];
     const char *branch = work->task->branch;
-    int r = branch_remote(work, &source, &remote, err);
+    const int r = repo_remote_branch(work->mirror, remote, branch, now, err);
 
-    if (r)
-        return r;
-    r = repo_remote_branch(work->mirror, &remote, branch, now, err);
     if (r && r != ERR_NOTFOUND)
         return r;
-    return repo_push(work->mirror, &remote, branch, work->head,
+    return repo_push(work->mirror, remote, branch, work->head,
                      r == ERR_NOTFOUND ? NULL : work->base, err);
 }
 
@@ -161,7 +157,7 @@ task_publish(struct work *work, struct err *err)
     int r = work_progress(work, STAGE_PUBLISH, work->run->round, err);
 
     if (!r)
-        r = push_branch(work, err);
+        r = branch_with_remote(work, push_branch, NULL, err);
     if (r == ERR_CONFLICT || r == ERR_INVALID)
         return work_conclude(work, err, OUTCOME_FAILED, "the branch could not be pushed: %s",
                              err->msg);

@@ -20,6 +20,9 @@ export const engine = process.env.DRAFTD_TEST_ENGINE;
 export const draftd = process.env.DRAFTD;
 export { assert, sleep };
 
+if (!engine || !draftd)
+    throw new Error('set DRAFTD_TEST_ENGINE to a socket, unix:///..., and DRAFTD to the program');
+
 const SECRET = "It's a Secret to Everybody";
 
 export function git(...args) {
@@ -64,9 +67,14 @@ export class World {
         world.repositories = new Map();
         world.local = [];
         world.log = '';
-        await world.prepare();
-        if (options.serve !== false)
-            await world.serve();
+        try {
+            await world.prepare();
+            if (options.serve !== false)
+                await world.serve();
+        } catch (error) {
+            world.github.child.kill();
+            throw error;
+        }
         return world;
     }
 
@@ -161,7 +169,7 @@ export class World {
     async stop() {
         const ended = await this.kill('SIGTERM');
         const violations = await this.control('GET', 'violations');
-        this.github.child.stdin.end();
+        this.github.child.kill();
         rmSync(this.dir, { recursive: true, force: true });
         assert.deepEqual(violations, []);
         assert.deepEqual(ended, { code: 0, signal: null }, this.log);

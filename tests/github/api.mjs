@@ -33,6 +33,11 @@ function parseBody(bytes) {
     }
 }
 
+/// An answer to git that never arrives, although everything was carried out.
+function lost(response) {
+    return { setHeader() {}, writeHead() {}, write() {}, end: () => response.destroy() };
+}
+
 export class Api {
     constructor(world, contract, faults, shapes) {
         Object.assign(this, { world, contract, faults, shapes });
@@ -136,10 +141,10 @@ export class Api {
 
         const url = new URL(request.url, this.shapes.origin);
         const git = matchGit(url.pathname);
-        if (git && !fault?.status && !fault?.hang && !fault?.close) {
+        if (git && (fault?.after || (!fault?.status && !fault?.hang && !fault?.close))) {
             entry.operation = `git/${git.service}`;
             response.on('finish', () => { entry.status = response.statusCode; });
-            return serveGit(this.world, request, response, url, git);
+            return serveGit(this.world, request, fault?.after ? lost(response) : response, url, git);
         }
 
         const bytes = await readBody(request);

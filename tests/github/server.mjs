@@ -87,6 +87,7 @@ console.log(JSON.stringify({
 }));
 
 // Ends with whoever started it, even if that one was killed.
-if (fstatSync(0).isFIFO())
+const input = fstatSync(0);
+if (input.isFIFO() || input.isSocket())
     process.stdin.on('end', () => process.exit(0)).resume();
 process.on('SIGTERM', () => process.exit(0));

@@ -1,0 +1,90 @@
+// kill -9 in the middle of each stage, then a restart: one branch, one pull request, one true last word.
+// And SIGTERM, which gives runs back; and an engine that is away for a while.
+import { after, before, test } from 'node:test';
+
+import { World, assert, engine, sleep, until, usual } from './harness.mjs';
+
+let world;
+before(async () => { world = await World.start({ workers: 2 }); });
+after(() => world.stop());
+
+const slow = {
+    '.draftd.yml': 'setup: [ "sleep 0.7" ]\nchecks:\n  - { name: test, run: "sleep 0.7; sh test.sh" }\n',
+};
+
+const stages = ['fetch', 'setup', 'baseline', 'agent', 'check', 'export', 'proof', 'publish'];
+
+for (const stage of stages)
+    test(`kill -9 during ${stage}`, async () => {
+        const repository = await world.repository(`crash-${stage}`, usual('echo "a line" >>notes.txt; sleep 0.7\n', slow));
+        if (stage === 'fetch' || stage === 'publish')
+            await world.control('POST', 'faults', { path: `/acme/crash-${stage}(.git)?/info/refs`, skip: stage === 'fetch' ? 0 : 2, times: 1, delay_ms: 1500 });
+        await world.label(repository);
+        await until(`stage ${stage}`, () => {
+            const run = world.show(repository)?.runs[0];
+            return run && (run.state === 'ended' || stages.indexOf(run.stage) >= stages.indexOf(stage));
+        });
+        await world.restart();
+        const shown = await world.ended(repository);
+        assert.equal(shown.state, 'drafted', JSON.stringify(shown));
+        assert.equal(shown.runs.length, 1);
+        assert.equal(shown.runs[0].verdict, 'verified');
+        assert.equal((await world.pulls(repository)).length, 1);
+        assert.equal(world.branches(repository).length, 1);
+        const statuses = await world.statuses(repository);
+        assert.equal(statuses.length, 1);
+        assert.match(statuses[0].body, /\*\*Verified\*\*|[Vv]erified/);
+    });
+
+/// The containers of this world's instance, as the engine tells.
+async function containers() {
+    const { request } = await import('node:http');
+    const { readFileSync } = await import('node:fs');
+    const instance = readFileSync(`${world.dir}/state/instance`, 'utf8').trim();
+    const filters = encodeURIComponent(JSON.stringify({ label: [`draftd.instance=${instance}`] }));
+    return new Promise((resolve, reject) => {
+        request({ socketPath: engine.replace('unix://', ''), path: `/v1.40/containers/json?all=1&filters=${filters}` }, (answer) => {
+            let text = '';
+            answer.on('data', (piece) => { text += piece; }).on('end', () => resolve(JSON.parse(text)));
+        }).on('error', reject).end();
+    });
+}
+
+test('SIGTERM gives runs back, leaves no container, and the next start takes them up', async () => {
+    const repository = await world.repository('drain', usual('sleep 4; echo "a line" >>notes.txt\n'));
+    await world.label(repository);
+    await until('the agent to run', () => world.show(repository)?.runs[0].stage === 'agent');
+    const began = Date.now();
+    const ended = await world.kill('SIGTERM');
+    assert.deepEqual(ended, { code: 0, signal: null });
+    assert.ok(Date.now() - began < 8000, 'it did not wait for the agent');
+    assert.deepEqual(await containers(), []);
+    const [run] = world.show(repository).runs;
+    assert.equal(run.state, 'queued');
+    await world.serve();
+    assert.equal((await world.ended(repository)).state, 'drafted');
+});
+
+test('after kill -9 no container is left once the next process works', async () => {
+    const repository = await world.repository('orphans', usual('sleep 300\n'));
+    await world.label(repository);
+    await until('the agent to run', () => world.show(repository)?.runs[0].stage === 'agent');
+    await world.restart();
+    await until('one container again', async () => (await containers()).length === 1 && world.show(repository).runs[0].stage === 'agent');
+    await world.deliver('issues', 'unlabeled', { repository, label: 'draftd' });
+    await world.ended(repository);
+    await until('no container', async () => (await containers()).length === 0, 5000);
+});
+
+test('deliveries that were acknowledged before kill -9 are handled after it', async () => {
+    const repository = await world.repository('acknowledged', usual('echo x >x\n'));
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, i) =>
+        world.label(repository, { delivery: `11111111-0000-0000-0000-0000000000${10 + i}` })));
+    assert.ok(answers.every((answer) => answer.status === 202));
+    await world.restart();
+    for (let i = 0; i < 20; i++)
+        assert.equal((await world.label(repository, { delivery: `11111111-0000-0000-0000-0000000000${10 + i}` })).status, 200);
+    assert.equal((await world.ended(repository)).state, 'drafted');
+    await sleep(500);
+    assert.equal((await world.pulls(repository)).length, 1);
+});
