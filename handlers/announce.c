@@ -48,6 +48,7 @@ render(struct db *db,
         .waiting_for = announcement->waiting_for,
         .output = announcement->output,
         .detail = announcement->detail,
+        .rounds = announcement->rounds,
         .now_ms = now_ms,
     };
     return report_status(&input, ret_text, err);

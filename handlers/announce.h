@@ -9,11 +9,12 @@
 struct app;
 struct db;
 
-/* What the store does not know. All may be NULL. */
+/* What the store does not know. All may be NULL or 0. */
 struct announcement {
     const char *waiting_for; /* something that is away, in words */
     const char *output;      /* the end of the output that explains a failure */
     const char *detail;      /* further lines of plain text */
+    int64_t rounds;          /* how many there may be; 0: not known */
 };
 
 /* Owe the status of a task, if its platform has a thread.   Thread: inside a store function. */

@@ -31,11 +31,13 @@ branch_identity(const struct settings *settings, char **ret_identity, struct err
 }
 
 int
-branch_commit_message(const struct task *task, char **ret_message, struct err *err)
+branch_commit_message(const struct task *task, int64_t round, char **ret_message, struct err *err)
 {
     AUTO_DONE(strbuf_done) struct strbuf message = STRBUF_INIT(LIMIT_TEXT_BYTES);
 
     text_append_line(&message, task->title, SUBJECT_BYTES);
+    if (round > 1)
+        strbuf_addf(&message, " (round %" PRId64 ")", round);
     strbuf_add_str(&message, "\n\nRequested by ");
     text_append_line(&message, task->requested_by, SUBJECT_BYTES);
     if (task->url)
@@ -53,10 +55,8 @@ call_with_remote(struct work *work, branch_remote_fn fn, void *ctx, struct err *
 
     if (r)
         return r;
-    const struct repo_remote remote = {.url = source.url,
-                                       .user = source.user,
-                                       .password = source.password,
-                                       .stop = work->stop};
+    const struct repo_remote remote = {
+        .url = source.url, .user = source.user, .password = source.password, .stop = work->stop};
     return fn(work, &remote, ctx, err);
 }
 

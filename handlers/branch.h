@@ -19,8 +19,8 @@ typedef int (*branch_remote_fn)(struct work *work,
                                 void *ctx,
                                 struct err *err);
 
-/* Call `fn` with the remote of the task's repository; once more with fresh credentials when they are
- * refused and can be renewed.  Errors: those of `fn`, and of the platform. */
+/* Call `fn` with the remote of the task's repository; once more with fresh credentials when they
+ * are refused and can be renewed.  Errors: those of `fn`, and of the platform. */
 MUST_CHECK int
 branch_with_remote(struct work *work, branch_remote_fn fn, void *ctx, struct err *err);
 
@@ -28,6 +28,7 @@ branch_with_remote(struct work *work, branch_remote_fn fn, void *ctx, struct err
 MUST_CHECK int
 branch_identity(const struct settings *settings, char **ret_identity, struct err *err);
 
-/* The message of the commit that is made of what an agent left uncommitted.  Owns: the caller's,
- * free(). */
-MUST_CHECK int branch_commit_message(const struct task *task, char **ret_message, struct err *err);
+/* The message of the commit that is made of what an agent left uncommitted in a round.
+ * Owns: the caller's, free(). */
+MUST_CHECK int
+branch_commit_message(const struct task *task, int64_t round, char **ret_message, struct err *err);

@@ -101,7 +101,7 @@ export_change(struct work *work, struct sandbox *box, struct rounds *rounds, str
     int r = branch_identity(work->app->settings, &identity, err);
 
     if (!r)
-        r = branch_commit_message(work->task, &message, err);
+        r = branch_commit_message(work->task, work->run->round, &message, err);
     if (r)
         return r;
     if (ftruncate(rounds->pack_fd, 0) < 0 || lseek(rounds->pack_fd, 0, SEEK_SET) < 0)
@@ -260,24 +260,13 @@ accept_change(struct work *work, const struct rounds *rounds, struct err *err)
     return r ? r : work_progress(work, STAGE_PROOF, work->run->round, err);
 }
 
-static int64_t
-count_rounds(const struct work *work)
-{
-    const struct run_settings *bounds = &work->app->settings->runs;
-    const int64_t wanted = work->settings->rounds ? work->settings->rounds : bounds->rounds;
-
-    if (work->settings->check_count == 0 || wanted < 1)
-        return 1;
-    return wanted < bounds->max_rounds ? wanted : bounds->max_rounds;
-}
-
 static int
 rounds_init(struct rounds *rounds, const struct work *work, struct err *err)
 {
     auto_free char *path = str_printf("%s/pack-XXXXXX", work->app->scratch_dir);
     const size_t checks = work->settings->check_count + 1;
 
-    rounds->count = count_rounds(work);
+    rounds->count = work_count_rounds(work);
     rounds->baseline = calloc(checks, sizeof(*rounds->baseline));
     rounds->after = calloc(checks, sizeof(*rounds->after));
     if (!path || !rounds->baseline || !rounds->after)

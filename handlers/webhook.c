@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #define MAX_PLATFORMS 8
+#define MAX_REFUSED_LINES_A_MINUTE 20
 
 struct route_context {
     struct app *app;
@@ -49,6 +50,20 @@ receipt_free(struct receipt *receipt)
 
 AUTO_DEFINE(struct receipt *, receipt_free)
 
+/* Anybody can cause these lines: a few a minute tell the operator as much as all of them. */
+static void
+count_refused(const struct route_context *route, const char *from, const char *reason)
+{
+    static struct log_limit limit; /* log_limited() locks it */
+    int64_t suppressed;
+
+    metric_count(METRIC_DELIVERIES_REFUSED);
+    if (log_limited(&limit, MAX_REFUSED_LINES_A_MINUTE, &suppressed))
+        log_warning("delivery_refused", kv_str("platform", route->platform->name),
+                    kv_str("from", from), kv_str("reason", reason),
+                    kv_int("not_logged", suppressed));
+}
+
 static int
 begin(void *ctx, const struct http_request *request, void **ret_state, struct err *err)
 {
@@ -60,9 +75,7 @@ begin(void *ctx, const struct http_request *request, void **ret_state, struct er
     receipt->route = route;
     int r = route->platform->admit(request, clock_now_ms(), &receipt->admission, err);
     if (r) {
-        metric_count(METRIC_DELIVERIES_REFUSED);
-        log_warning("delivery_refused", kv_str("platform", route->platform->name),
-                    kv_str("peer", http_request_peer(request)), kv_str("reason", err->msg));
+        count_refused(route, http_request_peer(request), err->msg);
         return r;
     }
     r = hmac_new(route->key, &receipt->hmac, err);
@@ -146,10 +159,7 @@ finish(void *ctx, void *state, const struct http_body *body, struct http_exchang
     struct err error = {0};
 
     if (check_signature(receipt, &error)) {
-        metric_count(METRIC_DELIVERIES_REFUSED);
-        log_warning("delivery_refused", kv_str("platform", route->platform->name),
-                    kv_str("delivery", receipt->admission.delivery_id),
-                    kv_str("reason", error.msg));
+        count_refused(route, receipt->admission.delivery_id, error.msg);
         http_answer_error(exchange, &error);
         return;
     }

@@ -83,6 +83,20 @@ work_flags_json(const struct work *work, char **ret_json, struct err *err)
     return js_dump(list, ret_json, err);
 }
 
+int64_t
+work_count_rounds(const struct work *work)
+{
+    const struct run_settings *bounds = &work->app->settings->runs;
+    const struct repo_settings *settings = work->settings;
+
+    if (!settings)
+        return 0;
+    const int64_t wanted = settings->rounds ? settings->rounds : bounds->rounds;
+    if (settings->check_count == 0)
+        return 1;
+    return wanted < bounds->max_rounds ? wanted : bounds->max_rounds;
+}
+
 struct progress_work {
     const struct work *work;
     enum run_stage stage;
@@ -99,7 +113,8 @@ store_progress(struct db *db, void *ctx, struct err *err)
 
     if (r)
         return r;
-    return announce_status(db, work->app, work->task->id, &(struct announcement){0},
+    return announce_status(db, work->app, work->task->id,
+                           &(struct announcement){.rounds = work_count_rounds(work)},
                            progress->now_ms, err);
 }
 

@@ -64,6 +64,10 @@ MUST_CHECK int work_flag(struct work *work, struct err *err, const char *format,
 /* The flags as a JSON array, as run.flags keeps them.  Owns: *ret_json is the caller's, free(). */
 MUST_CHECK int work_flags_json(const struct work *work, char **ret_json, struct err *err);
 
+/* How many rounds the run may have, as the repository asks within the operator's bounds; 0 before
+ * its settings were read. */
+int64_t work_count_rounds(const struct work *work);
+
 /* Record that a stage was reached, and owe the thread a new status.
  * Errors: ERR_CONFLICT the lease was lost. */
 MUST_CHECK int

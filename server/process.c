@@ -22,6 +22,8 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #define INSTANCE_BYTES 8
 #define MAX_WORKERS 64
@@ -129,8 +131,6 @@ open_directories(struct process *process, const char *state_dir, struct err *err
         r = make_dir(state_dir, "doors", &process->doors_dir, err);
     if (!r)
         r = load_instance(state_dir, &process->instance, err);
-    if (!r)
-        r = find_runner(&process->runner_path, err);
     return r;
 }
 
@@ -188,6 +188,21 @@ fill_app(struct process *process, const struct settings *settings)
     };
 }
 
+/* A mirror's objects are read inside sandboxes by another user; what is private lies in directories
+ * that only we may enter, whatever the umask. And each connection, spool and sandbox takes
+ * descriptors. */
+static void
+prepare_process(void)
+{
+    struct rlimit files;
+
+    (void)umask(022);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
 int
 process_open(const struct process_options *options, struct process **ret_process, struct err *err)
 {
@@ -198,9 +213,12 @@ process_open(const struct process_options *options, struct process **ret_process
     if (!process)
         return err_set(err, ERR_NOMEM, "out of memory");
     process->lock_fd = -1;
+    prepare_process();
     int r = open_directories(process, state_dir, err);
     if (!r && options->works)
         r = take_lock(process, state_dir, err);
+    if (!r && options->works)
+        r = find_runner(&process->runner_path, err);
     if (!r)
         r = repo_init(settings->github.ca_file, err);
     if (!r)

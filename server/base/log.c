@@ -6,6 +6,7 @@
 #include "server/base/strbuf.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #define MAX_LINE_BYTES 16384
@@ -92,4 +93,23 @@ log_write(enum log_level level, const char *event, const struct kv *fields, unsi
 
     const ssize_t written = write(atomic_load(&sink_fd), strbuf_str(&line), line.len);
     (void)written; /* there is nowhere left to report that the log itself failed */
+}
+
+bool
+log_limited(struct log_limit *limit, int64_t most_a_minute, int64_t *ret_suppressed)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    const int64_t now_ms = clock_mono_ms();
+    bool allowed;
+
+    (void)pthread_mutex_lock(&lock);
+    *ret_suppressed = 0;
+    if (now_ms - limit->window_mono_ms >= MS_PER_MINUTE || limit->count == 0) {
+        *ret_suppressed = limit->count > most_a_minute ? limit->count - most_a_minute : 0;
+        limit->window_mono_ms = now_ms;
+        limit->count = 0;
+    }
+    allowed = limit->count++ < most_a_minute;
+    (void)pthread_mutex_unlock(&lock);
+    return allowed;
 }

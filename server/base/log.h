@@ -55,3 +55,14 @@ void log_write(enum log_level level, const char *event, const struct kv *fields,
 #define log_info(event, ...) LOG_AT(LOG_INFO, event, ##__VA_ARGS__)
 #define log_warning(event, ...) LOG_AT(LOG_WARNING, event, ##__VA_ARGS__)
 #define log_error(event, ...) LOG_AT(LOG_ERROR, event, ##__VA_ARGS__)
+
+/* How many lines of one kind are written a minute; the rest are counted. For lines that strangers
+ * can cause. */
+struct log_limit {
+    int64_t window_mono_ms; /* under the lock of log_limited() */
+    int64_t count;
+};
+
+/* May another line of this kind be written now? *ret_suppressed: how many were not since the last
+ * one that was. Thread: any. */
+bool log_limited(struct log_limit *limit, int64_t most_a_minute, int64_t *ret_suppressed);

@@ -305,7 +305,10 @@ export class World {
             return found && !['queued', 'running'].includes(found.state) && found;
         }, timeout_ms);
         if (this.repositories.has(repository))
-            await until('the last word', () => !this.cli('show', String(task.id)).includes('\nowed '), 30000);
+            await until('the last word', () => {
+                assert.doesNotMatch(this.cli('show', String(task.id)), /\nowed .*/);
+                return true;
+            }, 30000);
         return this.show(repository);
     }
 

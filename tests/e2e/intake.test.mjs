@@ -103,7 +103,7 @@ describe('deliveries', { concurrency: 4 }, () => {
         await world.deliver('issues', 'assigned', { repository: assigned, assignee: 'draftd-bot', assignees: ['draftd-bot'] });
         const mentioned = await world.repository('mentioned', usual('grep -q "only the README" "$DRAFTD_PROMPT_FILE" && echo x >README\n'));
         const comment = 'Hi @draftd please touch only the README';
-        const { id: commentId } = await world.control('POST', `repos/${mentioned}/issues/1/comments`, { user: 'ann', body: comment });
+        const [{ id: commentId }] = await world.control('POST', `repos/${mentioned}/issues/1/comments`, { user: 'ann', body: comment });
         await world.deliver('issue_comment', 'created', { repository: mentioned, comment, commentId });
         assert.equal((await world.ended(assigned)).runs[0].trigger, 'assignment');
         const shown = await world.ended(mentioned);
