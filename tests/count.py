@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Sum the results in meson's testlog.json files: tests in TAP by their own lines, all others as one.
 
-usage: count.py FILE...     prints "PASSED FAILED SKIPPED"
+usage: count.py FILE...               prints "PASSED FAILED SKIPPED"
+       count.py --failures FILE...    prints what the failed ones said
 """
 import json
 import re
@@ -33,13 +34,34 @@ def count(test):
     return passed, failed, skipped
 
 
+def failure(test):
+    """The failed lines of a program in TAP with the remarks above them, or the end of what another said."""
+    lines = (test.get('stdout') or '').splitlines()
+    bad = set()
+    for number, line in enumerate(lines):
+        if line.startswith('not ok') or line.startswith('Bail out!'):
+            bad.add(number)
+            while number > 0 and lines[number - 1].startswith('#'):
+                number -= 1
+                bad.add(number)
+    said = [lines[number] for number in sorted(bad)] or lines[-20:]
+    said += (test.get('stderr') or '').splitlines()[-20:]
+    return '\n'.join([f"{test['name']}: {test['result']}"] + ['    ' + line for line in said])
+
+
 def main():
+    wants_failures = sys.argv[1] == '--failures'
     total = [0, 0, 0]
-    for name in sys.argv[1:]:
+    for name in sys.argv[1 + wants_failures:]:
         with open(name, encoding='utf-8', errors='replace') as log:
             for line in log:
-                total = [a + b for a, b in zip(total, count(json.loads(line)))]
-    print(*total)
+                test = json.loads(line)
+                numbers = count(test)
+                if wants_failures and numbers[1] > 0:
+                    print(failure(test))
+                total = [a + b for a, b in zip(total, numbers)]
+    if not wants_failures:
+        print(*total)
 
 
 main()
