@@ -1,0 +1,117 @@
+// Without a forge: signed webhooks for plain repositories, and `draftd run` on a checkout without a server.
+import { after, before, test } from 'node:test';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { World, assert, draftd, engine, git, until, usual } from './harness.mjs';
+
+let world;
+before(async () => {
+    world = await World.start({ serve: false });
+    world.local = ['calc', 'other'].map((name) => ({ name: `demo/${name}`, path: world.makeBare(name, usual('echo "a line" >>notes.txt\n')) }));
+    await world.serve();
+});
+after(() => world.stop());
+
+const request = { repository: 'demo/calc', title: 'Mend it', text: 'Please.', requested_by: 'ann' };
+
+test('a signed request becomes a branch and a draft that `show` shows', async () => {
+    assert.equal((await world.deliverLocal(request)).status, 202);
+    const shown = await world.ended('demo/calc');
+    assert.equal(shown.state, 'drafted');
+    assert.match(shown.draft.body, /\*\*Verified\*\*/);
+    assert.doesNotMatch(shown.draft.body, /Closes #/);
+    const path = world.local[0].path;
+    assert.equal(git('-C', path, 'show', `${shown.draft.branch}:notes.txt`), 'a line');
+    assert.equal(git('-C', path, 'rev-parse', shown.draft.branch), shown.draft.head_commit);
+    assert.match(world.cli('show', String(shown.id)), /Mend it/);
+    assert.match(world.cli('logs', String(shown.id)), /work, agent \(round 1\): script/);
+});
+
+test('signatures after Standard Webhooks: key, time, form', async () => {
+    const now = Math.floor(Date.now() / 1000);
+    assert.equal((await world.deliverLocal(request, { key: Buffer.alloc(32) })).status, 401);
+    assert.equal((await world.deliverLocal(request, { timestamp: now - 301 })).status, 401);
+    assert.equal((await world.deliverLocal(request, { timestamp: now + 310 })).status, 401);
+    assert.equal((await world.post('/webhooks/local', '{}')).status, 401);
+    assert.equal((await world.deliverLocal('{"repository":', { id: 'cut' })).status, 202);
+    assert.match(world.cli('replay', '--dry-run', 'cut'), /^bad: /);
+    assert.equal((await world.deliverLocal({ ...request, repository: 'demo/none' }, { id: 'none' })).status, 202);
+    assert.match(world.cli('replay', '--dry-run', 'none'), /^ignored: .*not in the configuration/);
+    assert.equal((await world.deliverLocal({ ...request, repository: '../etc' }, { id: 'dots' })).status, 202);
+    assert.match(world.cli('replay', '--dry-run', 'dots'), /^bad: /);
+});
+
+test('cancel and retry from the command line', async () => {
+    const path = world.local[1].path;
+    assert.equal((await world.deliverLocal({ ...request, repository: 'demo/other' })).status, 202);
+    await world.ended('demo/other');
+    const { id } = world.task('demo/other');
+    assert.match(world.cli('retry', String(id)), /queued again/);
+    const shown = await until('the second run', () => {
+        const found = world.show('demo/other');
+        return found.runs.length === 2 && found.state === 'drafted' && found;
+    });
+    assert.equal(git('-C', path, 'show', `${shown.draft.branch}:notes.txt`), 'a line\na line');
+    const refused = spawnSync(draftd, ['cancel', '--config', join(world.dir, 'draftd.yml'), String(id)], { encoding: 'utf8' });
+    assert.equal(refused.status, 3);
+    assert.match(refused.stderr, /nothing of task \d+ is under way/);
+});
+
+/// `draftd run` with a configuration and a home of its own.
+function run(checkout, ...args) {
+    const config = join(world.dir, 'run.yml');
+    writeFileSync(config, [
+        `sandbox: ${JSON.stringify({ engine, image: 'draftd-test', memory_mib: 512, disk_mib: 64, tmp_mib: 32 })}`,
+        'agents: { default: script, profiles: [ { name: script, command: "sh .agent.sh" }, { name: idle, command: "true" } ] }',
+    ].join('\n'));
+    return spawnSync(draftd, ['run', '--config', config, '--repo', checkout, ...args],
+        { encoding: 'utf8', env: { ...process.env, XDG_STATE_HOME: join(world.dir, 'home') } });
+}
+
+test('`draftd run` leaves a branch in the checkout and touches nothing else', () => {
+    const checkout = join(world.dir, 'checkout');
+    git('clone', '-q', world.local[0].path, checkout);
+    writeFileSync(join(checkout, 'scratch.txt'), 'mine\n');
+    const before_run = git('-C', checkout, 'rev-parse', 'HEAD');
+
+    const done = run(checkout, '--agent', 'script', 'Write a line');
+    assert.equal(done.status, 0, done.stderr);
+    assert.match(done.stdout, /^drafted: /);
+    const [, branch] = /^branch +(\S+)$/m.exec(done.stdout);
+    assert.match(done.stdout, /^verdict +verified$/m);
+    assert.equal(git('-C', checkout, 'show', `${branch}:notes.txt`), 'a line');
+    assert.equal(git('-C', checkout, 'rev-parse', 'HEAD'), before_run);
+    assert.equal(git('-C', checkout, 'rev-parse', '--abbrev-ref', 'HEAD'), 'main');
+    assert.equal(readFileSync(join(checkout, 'scratch.txt'), 'utf8'), 'mine\n');
+    assert.ok(!existsSync(join(checkout, 'notes.txt')));
+
+    const idle = run(checkout, '--agent', 'idle', 'Do nothing');
+    assert.equal(idle.status, 1);
+    assert.match(idle.stdout, /^unchanged: /);
+
+    const red = run(checkout, '--check', 'echo never; exit 1', '--check', 'true', 'Write a line');
+    assert.match(red.stdout, /^verdict +verified$/m, 'red before is not the change\'s fault');
+
+    const nobody = run(checkout, '--agent', 'nobody', 'x');
+    assert.notEqual(nobody.status, 0);
+    assert.match(nobody.stdout + nobody.stderr, /"nobody" is not in the operator's configuration/);
+    assert.equal(run('/nonexistent', 'x').status, 3);
+    assert.equal(run(world.dir, 'x').status, 3, 'a directory that is no repository');
+});
+
+test('wrong usage and configuration: exit status 2, and what to do', () => {
+    const call = (...args) => spawnSync(draftd, args, { encoding: 'utf8' });
+    for (const args of [[], ['fly'], ['serve', '--fly'], ['show'], ['show', 'x'], ['run'], ['serve', '--role', 'none']])
+        assert.equal(call(...args).status, 2, args.join(' '));
+    writeFileSync(join(world.dir, 'bad.yml'), 'workers: many\nfly: 1\ngithub: { api_url: 7 }\n');
+    const bad = call('serve', '--check', '--config', join(world.dir, 'bad.yml'));
+    assert.equal(bad.status, 2);
+    assert.match(bad.stderr, /bad\.yml:1: workers: /);
+    assert.match(bad.stderr, /bad\.yml:2: fly: /);
+    assert.match(bad.stderr, /bad\.yml:3: github\./);
+    assert.equal(call('serve', '--check', '--config', '/nonexistent.yml').status, 3);
+    assert.equal(call('serve', '--check', '--config', join(world.dir, 'draftd.yml')).status, 0);
+    assert.match(execFileSync(draftd, ['version'], { encoding: 'utf8' }), /^draftd \d/);
+});

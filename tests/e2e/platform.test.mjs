@@ -1,0 +1,47 @@
+// GitHub as a machine user instead of an App; and a container engine that is away.
+import { execFileSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { mkdtempSync, rmSync } from 'node:fs';
+
+import { World, assert, sleep, usual } from './harness.mjs';
+
+const env_dir = join(dirname(fileURLToPath(import.meta.url)), '..', 'env');
+const edit = 'echo "a line" >>notes.txt\n';
+
+test('a machine user: assignment, comment, branch, draft', async () => {
+    const world = await World.start({ app: false });
+    try {
+        const repository = await world.repository('user', usual(edit));
+        await world.deliver('issues', 'assigned', { repository, assignee: 'draftd-bot', assignees: ['draftd-bot'] });
+        assert.equal((await world.ended(repository)).state, 'drafted');
+        const [status] = await world.statuses(repository);
+        assert.equal(status.user.login ?? status.user, 'draftd-bot');
+        assert.equal((await world.pulls(repository))[0].draft, true);
+    } finally {
+        await world.stop();
+    }
+});
+
+test('the engine is away: the run waits, and goes on when it is back', async () => {
+    const dir = mkdtempSync('/tmp/de-');
+    const script = (name, ...args) => execFileSync('sh', [join(env_dir, name), ...args], { encoding: 'utf8' }).trim();
+    const world = await World.start({ sandbox: { engine: `unix://${dir}/podman.sock` } });
+    try {
+        const repository = await world.repository('engine', usual(edit));
+        await world.label(repository);
+        await sleep(3000);
+        assert.equal(world.show(repository).state, 'queued');
+        assert.match(world.log, /event=run_waits/);
+        assert.match(world.log, /event=sandbox_not_ready/);
+        const [status] = await world.statuses(repository);
+        assert.ok(status, 'the thread knows that the task was seen');
+        script('image.sh', script('engines.sh', 'start', 'podman', dir));
+        assert.equal((await world.ended(repository)).state, 'drafted');
+    } finally {
+        await world.stop();
+        script('engines.sh', 'stop', dir);
+        rmSync(dir, { recursive: true, force: true });
+    }
+});
