@@ -34,7 +34,7 @@ hex_decode(struct bytes text, unsigned char *ret_bytes, size_t len, struct err *
         if (digit_value(text.ptr[i], hex_digits) < 0)
             return err_set(err, ERR_INVALID, "expected lower-case hexadecimal digits");
     for (size_t i = 0; i < len; i++)
-        ret_bytes[i] = (unsigned char)(digit_value(text.ptr[2 * i], hex_digits) << 4 |
+        ret_bytes[i] = (unsigned char)(16 * digit_value(text.ptr[2 * i], hex_digits) +
                                        digit_value(text.ptr[2 * i + 1], hex_digits));
     return 0;
 }

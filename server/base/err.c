@@ -28,7 +28,7 @@ make_printable(char *text)
 }
 
 int
-err_set(struct err *err, int code, const char *format, ...)
+err_record(struct err *err, int code, const char *format, ...)
 {
     if (!err)
         return code;
@@ -43,7 +43,7 @@ err_set(struct err *err, int code, const char *format, ...)
 }
 
 int
-err_set_errno(struct err *err, int code, int error_number, const char *format, ...)
+err_record_errno(struct err *err, int code, int error_number, const char *format, ...)
 {
     if (!err)
         return code;
@@ -60,7 +60,7 @@ err_set_errno(struct err *err, int code, int error_number, const char *format, .
 }
 
 int
-err_wrap(struct err *err, const char *format, ...)
+err_prefix(struct err *err, const char *format, ...)
 {
     if (!err)
         return ERR_INTERNAL;

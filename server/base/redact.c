@@ -92,25 +92,37 @@ match_private_key(struct bytes text, size_t at)
     return tail_end ? (size_t)(tail_end - text.ptr) - at : left;
 }
 
+/* The kind of the credential that begins exactly at `at`, and its length; NULL when none does. */
+static const char *
+match(struct bytes text, size_t at, size_t *ret_len)
+{
+    const char c = text.ptr[at];
+
+    *ret_len = c == '-' ? match_private_key(text, at) : 0;
+    if (*ret_len > 0)
+        return "private key";
+    for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
+        if (patterns[i].prefix[0] != c)
+            continue;
+        *ret_len = match_token(text, at, &patterns[i]);
+        if (*ret_len > 0)
+            return patterns[i].kind;
+    }
+    return NULL;
+}
+
 const char *
 redact_find(struct bytes text, size_t from, size_t *ret_start, size_t *ret_len)
 {
     for (size_t at = from; at < text.len; at++) {
-        const char c = text.ptr[at];
-        size_t len = c == '-' ? match_private_key(text, at) : 0;
-        const char *kind = len ? "private key" : NULL;
+        size_t len;
+        const char *kind = match(text, at, &len);
 
-        for (size_t i = 0; !kind && i < sizeof(patterns) / sizeof(patterns[0]); i++) {
-            if (patterns[i].prefix[0] != c)
-                continue;
-            len = match_token(text, at, &patterns[i]);
-            kind = len ? patterns[i].kind : NULL;
-        }
-        if (kind) {
-            *ret_start = at;
-            *ret_len = len;
-            return kind;
-        }
+        if (!kind)
+            continue;
+        *ret_start = at;
+        *ret_len = len;
+        return kind;
     }
     return NULL;
 }

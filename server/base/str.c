@@ -142,33 +142,45 @@ utf8_cut(const char *text, size_t len, size_t max)
     return cut;
 }
 
+/* How many bytes a character has whose first one this is; 0 when none begins with it. */
+static size_t
+utf8_size(unsigned char first)
+{
+    if (first < 0x80)
+        return 1;
+    if ((first & 0xE0) == 0xC0)
+        return 2;
+    if ((first & 0xF0) == 0xE0)
+        return 3;
+    return (first & 0xF8) == 0xF0 ? 4 : 0;
+}
+
+/* Is `value` a character, and not one that has a shorter form than `size` bytes? */
+static bool
+is_character(uint32_t value, size_t size)
+{
+    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+
+    return value >= smallest[size] && value <= 0x10FFFF && (value < 0xD800 || value > 0xDFFF);
+}
+
 size_t
 utf8_decode(const char *text, size_t len, uint32_t *ret_code_point)
 {
-    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
     const unsigned char first = (unsigned char)text[0];
-    const size_t size = first < 0x80             ? 1
-                        : (first & 0xE0) == 0xC0 ? 2
-                        : (first & 0xF0) == 0xE0 ? 3
-                        : (first & 0xF8) == 0xF0 ? 4
-                                                 : 0;
+    const size_t size = utf8_size(first);
+    uint32_t value = size == 1 ? first : first & (0x7FU >> size);
 
     *ret_code_point = 0xFFFD;
     if (size == 0 || size > len)
         return 1;
-    if (size == 1) {
-        *ret_code_point = first;
-        return 1;
-    }
-
-    uint32_t value = first & (0x7FU >> size);
     for (size_t i = 1; i < size; i++) {
         const unsigned char next = (unsigned char)text[i];
         if ((next & 0xC0) != 0x80)
             return 1;
         value = value << 6 | (next & 0x3FU);
     }
-    if (value < smallest[size] || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF))
+    if (!is_character(value, size))
         return 1;
     *ret_code_point = value;
     return size;
