@@ -245,6 +245,7 @@ TEST(credentials_do_not_travel_in_the_clear)
         {"http://github.example", "would send credentials in the clear; write https://"},
         {"http://127.0.0.1.example", "would send credentials in the clear; write https://"},
         {"http://localhost.example", "would send credentials in the clear; write https://"},
+        {"http://10.0.0.1", "would send credentials in the clear; write https://"},
         {"http://1270.0.0.1", "would send credentials in the clear; write https://"},
         {"ftp://x.example", "is not a URL; write https://HOST, with a path where there is one"},
         {"https://", "is not a URL; write https://HOST, with a path where there is one"},

@@ -122,6 +122,20 @@ TEST(long_values_are_cut_and_the_line_ends)
     CHECK(strchr(next + 1, '\n')[1] == '\0');
 }
 
+TEST(a_value_is_cut_at_its_maximum)
+{
+    AUTO_DONE(capture_done) struct capture capture = {0};
+    AUTO_DONE(strbuf_done) struct strbuf value = STRBUF_INIT(100000);
+
+    while (value.len < 4500)
+        strbuf_add_char(&value, 'a');
+    capture_start(&capture);
+    log_info("cut", kv_str("a", strbuf_str(&value)));
+    const char *text = strstr(capture_read(&capture), "a=\"") + 3;
+    CHECK_INT(strspn(text, "a"), 4096);
+    CHECK_STR(text + 4096, "\"\n");
+}
+
 TEST(a_credential_across_the_cut_is_not_shown)
 {
     AUTO_DONE(capture_done) struct capture capture = {0};
