@@ -9,6 +9,7 @@
 #include "handlers/task_change.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/base/str.h"
 #include "server/base/strbuf.h"
 #include "server/service.h"
 #include "server/store/delivery.h"
@@ -51,6 +52,8 @@ struct handling {
     struct verdict verdict;
     int64_t task;
     int64_t now_ms;
+    char *in_vain; /* written by apply(): why what was to change something changed nothing */
+    bool blocked;  /* likewise: it waits for an earlier delivery */
 };
 
 static void
@@ -59,6 +62,7 @@ handling_done(struct handling *handling)
     delivery_free(handling->delivery);
     event_free(handling->event);
     verdict_done(&handling->verdict);
+    free(handling->in_vain);
 }
 
 int
@@ -197,6 +201,30 @@ consider(struct handling *handling, struct err *err)
     return judge_event(handling, platform, err);
 }
 
+/* Policy let it pass, and there is nothing to do. */
+static int
+finish_in_vain(struct db *db, struct handling *handling, const char *reason, struct err *err)
+{
+    const int r = str_set(&handling->in_vain, reason, err);
+
+    return r ? r
+             : delivery_finish(db, handling->delivery->id, DELIVERY_IGNORED, handling->in_vain, 0,
+                               err);
+}
+
+static int
+defer_blocked(struct db *db, struct handling *handling, const char *order_key, struct err *err)
+{
+    const int r =
+        str_set(&handling->in_vain, "an earlier delivery about the same thing waits", err);
+
+    if (r)
+        return r;
+    handling->blocked = true;
+    return delivery_defer(db, handling->delivery->id, order_key, handling->in_vain,
+                          handling->now_ms + BLOCKED_RETRY_MS, err);
+}
+
 static int
 apply_start(struct db *db, struct handling *handling, struct err *err)
 {
@@ -204,7 +232,7 @@ apply_start(struct db *db, struct handling *handling, struct err *err)
                              handling->event, handling->now_ms, &handling->task, err);
 
     if (r == ERR_CONFLICT)
-        return delivery_finish(db, handling->delivery->id, DELIVERY_IGNORED, err->msg, 0, err);
+        return finish_in_vain(db, handling, err->msg, err);
     if (r)
         return r;
     return delivery_finish(db, handling->delivery->id, DELIVERY_DONE, NULL, handling->task, err);
@@ -220,8 +248,7 @@ apply_cancel(struct db *db, struct handling *handling, struct err *err)
         r = task_cancel(db, handling->dispatcher->app, task->id, handling->event->actor,
                         handling->now_ms, err);
     if (r == ERR_NOTFOUND)
-        return delivery_finish(db, handling->delivery->id, DELIVERY_IGNORED,
-                               "there is nothing to cancel", 0, err);
+        return finish_in_vain(db, handling, "there is nothing to cancel", err);
     if (r)
         return r;
     return delivery_finish(db, handling->delivery->id, DELIVERY_DONE, NULL, task->id, err);
@@ -240,11 +267,12 @@ apply(struct db *db, void *ctx, struct err *err)
 
     if (r)
         return r;
+    free(TAKE(handling->in_vain)); /* of an earlier try whose commit failed */
+    handling->blocked = false;
     if (verdict->deferred)
         return delivery_defer(db, id, order_key, verdict->reason, verdict->next_ms, err);
     if (blocked && verdict->applies)
-        return delivery_defer(db, id, order_key, "an earlier delivery about the same thing waits",
-                              handling->now_ms + BLOCKED_RETRY_MS, err);
+        return defer_blocked(db, handling, order_key, err);
     if (!verdict->applies)
         return delivery_finish(db, id, verdict->state, verdict->reason, 0, err);
     return handling->event->kind == EVENT_START ? apply_start(db, handling, err)
@@ -255,12 +283,14 @@ static void
 log_handled(const struct handling *handling)
 {
     const struct verdict *verdict = &handling->verdict;
+    const char *in_vain = handling->in_vain;
 
-    log_info(verdict->deferred ? "delivery_deferred" : "delivery_handled",
+    log_info(verdict->deferred || handling->blocked ? "delivery_deferred" : "delivery_handled",
              kv_str("platform", handling->delivery->platform),
              kv_str("delivery", handling->delivery->delivery_id),
-             kv_str("kind", handling->delivery->event), kv_bool("applied", verdict->applies),
-             kv_int("task", handling->task), kv_str("reason", verdict->reason));
+             kv_str("kind", handling->delivery->event),
+             kv_bool("applied", verdict->applies && !in_vain), kv_int("task", handling->task),
+             kv_str("reason", in_vain ? in_vain : verdict->reason));
 }
 
 static int
@@ -306,7 +336,11 @@ say(const struct handling *handling, bool dry_run, struct strbuf *said)
 {
     const struct verdict *verdict = &handling->verdict;
 
-    if (!verdict->applies)
+    if (handling->in_vain)
+        strbuf_addf(said, "%s: %s\n",
+                    handling->blocked ? "waits" : delivery_state_name(DELIVERY_IGNORED),
+                    handling->in_vain);
+    else if (!verdict->applies)
         strbuf_addf(said, "%s: %s\n",
                     verdict->deferred ? "waits" : delivery_state_name(verdict->state),
                     verdict->reason);
