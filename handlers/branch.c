@@ -173,9 +173,13 @@ fetch(struct work *work, const struct repo_remote *remote, void *ctx, struct err
 {
     (void)ctx;
     auto_free char *base_branch = NULL;
-    const int r = repo_fetch(work->mirror, remote, NULL, &base_branch, work->base, err);
+    int r = repo_fetch(work->mirror, remote, NULL, &base_branch, work->trunk, err);
 
-    return r ? r : choose_start(work, remote, base_branch, err);
+    if (r)
+        return r;
+    (void)snprintf(work->base, sizeof(work->base), "%s", work->trunk);
+    r = choose_start(work, remote, base_branch, err);
+    return r ? r : work_find_origin(work, err);
 }
 
 int

@@ -9,8 +9,8 @@ struct settings;
 
 /* Bring the mirror up to date and choose where the run starts: at the task's own branch when an
  * earlier run pushed it, else at the base branch. The first time, the branch gets a name that the
- * remote does not know, which is stored. Writes work->base and the task's branch. A repository that
- * is not there concludes the run. */
+ * remote does not know, which is stored. Writes the work's trunk, base and origin, and the task's
+ * branch. A repository that is not there concludes the run. */
 MUST_CHECK int branch_fetch(struct work *work, struct err *err);
 
 /* Something done with a remote. */

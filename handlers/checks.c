@@ -202,7 +202,7 @@ baseline_key(const struct work *work,
 {
     AUTO_DONE(strbuf_done) struct strbuf text = STRBUF_INIT(LIMIT_CONFIG_BYTES);
 
-    strbuf_addf(&text, "%s\n%s\n%s\n", work->task->repository, work->base, work->image);
+    strbuf_addf(&text, "%s\n%s\n%s\n", work->task->repository, work->origin, work->image);
     for (size_t i = 0; i < work->settings->setup.count; i++)
         strbuf_addf(&text, "%s%c", work->settings->setup.items[i], '\0');
     strbuf_addf(&text, "\n%s\n%s\n%lld", check->name, check->run,
@@ -225,45 +225,52 @@ load_kept(struct db *db, void *ctx, struct err *err)
     return baseline_get(db, kept->key, kept->check, &kept->execution, err);
 }
 
-static int
-baseline_of(struct work *work,
-            struct sandbox *box,
-            const struct check_settings *check,
-            struct check_execution *ret_execution,
-            bool *ret_ran,
-            struct err *err)
+int
+checks_load_baseline(struct work *work,
+                     struct check_execution *executions,
+                     bool *ret_complete,
+                     struct err *err)
 {
-    char key[SHA256_HEX_BYTES];
-    struct kept_work kept = {.key = key, .check = check->name};
-    int r = baseline_key(work, check, key, err);
+    *ret_complete = true;
+    for (size_t i = 0; i < work->settings->check_count; i++) {
+        const struct check_settings *check = &work->settings->checks[i];
+        char key[SHA256_HEX_BYTES];
+        struct kept_work kept = {.key = key, .check = check->name};
+        int r = baseline_key(work, check, key, err);
 
-    if (r)
-        return r;
-    r = store_read(work->app->store, load_kept, &kept, err);
-    if (!r) {
-        *ret_execution = kept.execution;
-        ret_execution->step = 0;
-        return record_execution(work, check, PHASE_BASELINE, ret_execution, NULL, err);
+        if (!r)
+            r = store_read(work->app->store, load_kept, &kept, err);
+        if (r == ERR_NOTFOUND) {
+            *ret_complete = false;
+            continue;
+        }
+        executions[i] = kept.execution;
+        executions[i].step = 0; /* of another run */
+        if (!r)
+            r = record_execution(work, check, PHASE_BASELINE, &executions[i], NULL, err);
+        if (r)
+            return r;
     }
-    if (r != ERR_NOTFOUND)
-        return r;
-
-    *ret_ran = true;
-    r = run_with_second_look(work, box, PHASE_BASELINE, 0, check, ret_execution, err);
-    return r ? r : record_execution(work, check, PHASE_BASELINE, ret_execution, key, err);
+    return 0;
 }
 
 int
-checks_baseline(struct work *work,
-                struct sandbox *box,
-                struct check_execution *executions,
-                bool *ret_ran,
-                struct err *err)
+checks_measure_baseline(struct work *work,
+                        struct sandbox *box,
+                        struct check_execution *executions,
+                        struct err *err)
 {
-    *ret_ran = false;
     for (size_t i = 0; i < work->settings->check_count; i++) {
-        const int r =
-            baseline_of(work, box, &work->settings->checks[i], &executions[i], ret_ran, err);
+        const struct check_settings *check = &work->settings->checks[i];
+        char key[SHA256_HEX_BYTES];
+
+        if (executions[i].status != CHECK_NOT_RUN)
+            continue;
+        int r = run_with_second_look(work, box, PHASE_BASELINE, 0, check, &executions[i], err);
+        if (!r)
+            r = baseline_key(work, check, key, err);
+        if (!r)
+            r = record_execution(work, check, PHASE_BASELINE, &executions[i], key, err);
         if (r)
             return r;
     }

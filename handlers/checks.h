@@ -16,14 +16,18 @@ enum run_verdict checks_sum_up(const enum check_verdict *verdicts, size_t count)
 /* Is this execution bad news? */
 bool check_status_is_red(enum check_status status);
 
-/* The baseline of every check at `work->base`: kept ones are taken from the store, the others run
- * in `box` and are kept. *ret_ran tells whether the work tree may have been touched.  Results are
- * recorded in the store and written to `executions` (one for each check of the settings). */
-MUST_CHECK int checks_baseline(struct work *work,
-                               struct sandbox *box,
-                               struct check_execution *executions,
-                               bool *ret_ran,
-                               struct err *err);
+/* The baselines at `work->origin` that the store has kept: recorded for this run, and written to
+ * `executions` (one for each check of the settings). *ret_complete: none is missing. */
+MUST_CHECK int checks_load_baseline(struct work *work,
+                                    struct check_execution *executions,
+                                    bool *ret_complete,
+                                    struct err *err);
+
+/* Run the missing ones in `box`, where the origin is checked out and set up; they are kept. */
+MUST_CHECK int checks_measure_baseline(struct work *work,
+                                       struct sandbox *box,
+                                       struct check_execution *executions,
+                                       struct err *err);
 
 /* Run every check once; a red one that is not red in `baseline` gets one more try, for it may be
  * flaky. */

@@ -18,6 +18,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MAX_COMMITS 500
 #define MAX_TREE_ENTRIES 200000
@@ -59,20 +60,40 @@ set_up(struct work *work, struct sandbox *box, struct err *err)
                              "setup fails on the base commit (%s); no agent was run", how);
 }
 
+/* A run that starts from the task's own branch measures the origin in a sandbox of its own. When
+ * setup fails there, nothing is known to have been red. */
+static int
+measure_at_origin(struct work *work, struct rounds *rounds, struct err *err)
+{
+    AUTO(sandbox_close) struct sandbox *box = NULL;
+    struct work_step_result failed;
+    int r = work_open_sandbox(work, ROLE_WORK, work->origin, &box, err);
+
+    if (r || !work_goes_on(work))
+        return r;
+    r = work_setup(work, box, ROLE_WORK, &failed, err);
+    if (r || failed.step != 0)
+        return r;
+    return checks_measure_baseline(work, box, rounds->baseline, err);
+}
+
 static int
 take_baseline(struct work *work, struct sandbox *box, struct rounds *rounds, struct err *err)
 {
-    bool ran;
+    bool complete;
     int r;
 
     if (work->settings->check_count == 0)
         return 0;
     r = work_progress(work, STAGE_BASELINE, 0, err);
     if (!r)
-        r = checks_baseline(work, box, rounds->baseline, &ran, err);
-    if (!r && ran)
-        r = sandbox_reset(box, work->base, err);
-    return r;
+        r = checks_load_baseline(work, rounds->baseline, &complete, err);
+    if (r || complete)
+        return r;
+    if (strcmp(work->origin, work->base) != 0)
+        return measure_at_origin(work, rounds, err);
+    r = checks_measure_baseline(work, box, rounds->baseline, err);
+    return r ? r : sandbox_reset(box, work->base, err);
 }
 
 static bool
@@ -186,25 +207,51 @@ work_rounds(struct work *work, struct sandbox *box, struct rounds *rounds, struc
     return r ? r : agent_read_summary(box, &work->summary, err);
 }
 
+static int
+flag_hits(struct work *work, const struct guard_report *report, struct err *err)
+{
+    for (size_t i = 0; i < report->count; i++) {
+        const int r = work_flag(work, err, "%s", report->items[i].text);
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+/* What earlier runs and people put on the branch is not this run's to hold back, but a reviewer
+ * should still see it first. */
+static int
+flag_earlier_change(struct work *work, struct err *err)
+{
+    AUTO_DONE(guard_report_done) struct guard_report report = {0};
+    const struct guard_settings *settings = &work->settings->guard;
+
+    if (strcmp(work->origin, work->base) == 0)
+        return 0;
+    const int r = guard_check(work->mirror, work->origin, work->base, settings, &report, err);
+    return r ? r : flag_hits(work, &report, err);
+}
+
 /* Flags go to the top of the draft; a change that is held back ends here. */
 static int
 guard(struct work *work, struct err *err)
 {
     AUTO_DONE(guard_report_done) struct guard_report report = {0};
     AUTO_DONE(strbuf_done) struct strbuf hits = STRBUF_INIT(LIMIT_TEXT_BYTES);
-    int r = guard_check(work->mirror, work->base, work->head, &work->settings->guard, &report, err);
+    int r = flag_earlier_change(work, err);
 
+    if (!r)
+        r = guard_check(work->mirror, work->base, work->head, &work->settings->guard, &report, err);
     if (r)
         return r;
     if (report.diff.count == 0)
         return work_conclude(work, err, OUTCOME_UNCHANGED,
                              "the agent's commits change nothing in the end");
-    for (size_t i = 0; !r && i < report.count; i++) {
-        strbuf_addf(&hits, "%s\n", report.items[i].text);
-        r = work_flag(work, err, "%s", report.items[i].text);
-    }
+    r = flag_hits(work, &report, err);
     if (r || !report.held)
         return r;
+    for (size_t i = 0; i < report.count; i++)
+        strbuf_addf(&hits, "%s\n", report.items[i].text);
     r = strbuf_take(&hits, &work->ending.detail, err);
     return r ? r
              : work_conclude(work, err, OUTCOME_HELD,

@@ -11,8 +11,8 @@
 
 #include <stdlib.h>
 
-/* The branch may be absent, where this run started from, or already where it belongs; anything else is
- * somebody's work. */
+/* The branch may be absent, where this run started from, or already where it belongs; anything else
+ * is somebody's work. */
 static int
 push_branch(struct work *work, const struct repo_remote *remote, void *ctx, struct err *err)
 {
@@ -59,23 +59,6 @@ load_evidence(struct db *db, void *ctx, struct err *err)
     return r ? r : check_list(db, load->run, &load->evidence->checks, err);
 }
 
-/* The whole draft's difference: from the base branch where the head still builds on it, else from
- * where this run started. */
-static int
-diff_for_draft(struct work *work, struct repo_diff *ret_diff, struct err *err)
-{
-    char base_head[REPO_COMMIT_BYTES];
-    bool builds_on_it = false;
-    int r = repo_resolve(work->mirror, work->task->base_branch, base_head, err);
-
-    if (!r)
-        r = repo_is_descendant(work->mirror, work->head, base_head, &builds_on_it, err);
-    if (r && r != ERR_NOTFOUND)
-        return r;
-    return repo_diff(work->mirror, builds_on_it ? base_head : work->base, work->head, NULL, NULL,
-                     ret_diff, err);
-}
-
 static int
 gather_evidence(struct work *work, struct evidence *evidence, struct err *err)
 {
@@ -83,7 +66,7 @@ gather_evidence(struct work *work, struct evidence *evidence, struct err *err)
     int r = store_read(work->app->store, load_evidence, &load, err);
 
     if (!r)
-        r = diff_for_draft(work, &evidence->diff, err);
+        r = repo_diff(work->mirror, work->origin, work->head, NULL, NULL, &evidence->diff, err);
     if (r)
         return r;
     evidence->failed_outputs = calloc(evidence->checks.count + 1, sizeof(char *));

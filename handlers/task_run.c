@@ -26,6 +26,10 @@ resume(struct work *work, struct err *err)
         r = work_flag(work, err, "%s", json_string_value(json_array_get(flags, i)));
     if (!r)
         r = work_open_mirror(work, err);
+    if (!r)
+        r = repo_resolve(work->mirror, work->task->base_branch, work->trunk, err);
+    if (!r)
+        r = work_find_origin(work, err);
     return r ? r : work_load_settings(work, err);
 }
 

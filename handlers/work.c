@@ -146,6 +146,17 @@ work_open_mirror(struct work *work, struct err *err)
     return r ? r : repo_open_mirror(path, &work->mirror, err);
 }
 
+int
+work_find_origin(struct work *work, struct err *err)
+{
+    const int r = repo_merge_base(work->mirror, work->trunk, work->base, work->origin, err);
+
+    if (r != ERR_NOTFOUND)
+        return r;
+    (void)snprintf(work->origin, sizeof(work->origin), "%s", work->base);
+    return 0;
+}
+
 /* The command line of `draftd run` may name checks of its own. */
 static int
 override_checks(struct work *work, struct err *err)
@@ -202,7 +213,7 @@ work_load_settings(struct work *work, struct err *err)
     AUTO_DONE(strbuf_done) struct strbuf contents = STRBUF_INIT(LIMIT_CONFIG_BYTES);
     AUTO_DONE(strbuf_done) struct strbuf faults = STRBUF_INIT(LIMIT_OUTPUT_TAIL_BYTES);
     struct err fault = {0};
-    int r = repo_read_file(work->mirror, work->base, REPO_SETTINGS_FILE, &contents, &fault);
+    int r = repo_read_file(work->mirror, work->trunk, REPO_SETTINGS_FILE, &contents, &fault);
 
     if (r == ERR_LIMIT || r == ERR_INVALID)
         return work_conclude(work, err, OUTCOME_FAILED, "%s", fault.msg);

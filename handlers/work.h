@@ -36,10 +36,16 @@ struct work {
     struct repo_settings *settings; /* the repository's own, at the base commit */
     const struct agent_profile *agent;
     const char *image;
-    char base[REPO_COMMIT_BYTES]; /* where the run starts from */
-    char head[REPO_COMMIT_BYTES]; /* what it made; "" until exported */
-    char *summary;                /* the agent's; or NULL */
-    char **flags;                 /* for the top of the draft */
+    char trunk[REPO_COMMIT_BYTES];  /* the base branch's head: the repository's settings are read
+                                       there */
+    char origin[REPO_COMMIT_BYTES]; /* where the draft leaves the base branch: baseline, guard and
+                                       diff go from there, so that no earlier run's fault counts as
+                                       "was red before" */
+    char base[REPO_COMMIT_BYTES];   /* where this run starts: at the origin, or at the task's own
+                                       branch */
+    char head[REPO_COMMIT_BYTES];   /* what it made; "" until exported */
+    char *summary;                  /* the agent's; or NULL */
+    char **flags;                   /* for the top of the draft */
     size_t flag_count;
     struct ending ending;
 };
@@ -73,7 +79,10 @@ int64_t work_count_rounds(const struct work *work);
 MUST_CHECK int
 work_progress(struct work *work, enum run_stage stage, int64_t round, struct err *err);
 
-/* Open the mirror and read the repository's settings at `work->base`. Faults in them conclude the
+/* Find the origin of the draft from trunk and base. */
+MUST_CHECK int work_find_origin(struct work *work, struct err *err);
+
+/* Open the mirror and read the repository's settings at `work->trunk`. Faults in them conclude the
  * run. */
 MUST_CHECK int work_open_mirror(struct work *work, struct err *err);
 MUST_CHECK int work_load_settings(struct work *work, struct err *err);

@@ -213,8 +213,8 @@ handle_failure(struct work *work, const struct err *cause, struct err *err)
     if (cause->code == ERR_TIMEOUT && work->run->stage != STAGE_FETCH &&
         work->run->stage != STAGE_PUBLISH)
         return work_conclude(work, err, OUTCOME_FAILED, "ran out of time: %s", cause->msg);
-    if (cause->code == ERR_REMOTE && work->run->stage != STAGE_PUBLISH &&
-        work->run->attempts >= SANDBOX_TRIES)
+    if (cause->code == ERR_REMOTE && work->run->stage != STAGE_FETCH &&
+        work->run->stage != STAGE_PUBLISH && work->run->attempts >= SANDBOX_TRIES)
         return work_conclude(work, err, OUTCOME_FAILED, "%s", cause->msg);
     if (err_retryable(cause->code) || cause->code == ERR_LIMIT || cause->code == ERR_IO)
         return wait_for(work, cause, err);
@@ -242,6 +242,21 @@ end_run(struct work *work)
     service_wake(work->app->sender);
 }
 
+static int
+check_lease(struct db *db, void *ctx, struct err *err)
+{
+    const struct work *work = ctx;
+    return run_check_lease(db, work->lease, err);
+}
+
+/* Other things conflict too: the store knows whether the run is still ours. */
+static bool
+lost_lease(struct work *work, const struct err *cause)
+{
+    return cause->code == ERR_CONFLICT &&
+           store_read(work->app->store, check_lease, work, NULL) == ERR_CONFLICT;
+}
+
 static void
 run_pipeline(struct worker *worker, struct work *work)
 {
@@ -255,7 +270,7 @@ run_pipeline(struct worker *worker, struct work *work)
 
     if (!r)
         r = task_run(work, &cause);
-    if (r == ERR_CONFLICT && !stop_raised(work->stop)) {
+    if (r && lost_lease(work, &cause)) {
         log_warning("run_lost", kv_int("task", work->task->id), kv_int("run", work->run->id),
                     kv_str("reason", cause.msg));
     } else if (r && handle_failure(work, &cause, &error)) {
@@ -267,28 +282,46 @@ run_pipeline(struct worker *worker, struct work *work)
     sessions_done(&sessions);
 }
 
+static int
+take_run(struct work *work, struct err *err)
+{
+    struct claim_work claimed = {.app = work->app};
+    int r = store_transact(work->app->store, claim, &claimed, err);
+
+    work->run = claimed.run;
+    work->task = claimed.task;
+    if (r)
+        return r;
+    work->lease = (struct run_lease){.run = work->run->id, .number = work->run->lease_number};
+    r = live_add(work->app->live, work->run->id, &work->stop, err);
+    if (!r)
+        return 0;
+    const int64_t now_ms = clock_now_ms();
+    const int kept =
+        store_transact(work->app->store, store_give_back,
+                       &(struct give_back_work){
+                           .work = work, .not_before_ms = now_ms + MS_PER_SECOND, .now_ms = now_ms},
+                       NULL);
+    (void)kept; /* until its lease passes */
+    return r;
+}
+
 int64_t
 worker_turn(void *ctx)
 {
     struct worker *worker = ctx;
     struct app *app = worker->app;
     AUTO_DONE(work_done) struct work work = {.app = app};
-    struct claim_work claimed = {.app = app};
     struct err error = {0};
-    int r = store_transact(app->store, claim, &claimed, &error);
+    const int r = take_run(&work, &error);
 
-    work.run = claimed.run;
-    work.task = claimed.task;
     if (r == ERR_NOTFOUND)
         return POLL_MS;
-    if (!r)
-        r = live_add(app->live, work.run->id, &work.stop, &error);
     if (r) {
         log_error("claim_failed", kv_str("error", error.msg));
         return MS_PER_SECOND;
     }
     const int64_t run = work.run->id;
-    work.lease = (struct run_lease){.run = run, .number = work.run->lease_number};
     metric_count(METRIC_RUNS_CLAIMED);
     log_info("run_claimed", kv_int("task", work.task->id), kv_int("run", run),
              kv_int("attempt", work.run->attempts), kv_str("repository", work.task->repository));

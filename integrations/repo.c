@@ -355,19 +355,25 @@ repo_read_file(
 }
 
 int
-repo_is_descendant(
-    struct repo *repo, const char *commit, const char *ancestor, bool *ret_yes, struct err *err)
+repo_merge_base(struct repo *repo,
+                const char *one,
+                const char *other,
+                char ret_commit[REPO_COMMIT_BYTES],
+                struct err *err)
 {
     git_oid a;
     git_oid b;
-    int r = repo_parse_id(commit, &a, err);
+    git_oid base;
+    int r = repo_parse_id(one, &a, err);
 
-    r = r ? r : repo_parse_id(ancestor, &b, err);
+    r = r ? r : repo_parse_id(other, &b, err);
     if (r)
         return r;
-    r = git_oid_equal(&a, &b) ? 1 : git_graph_descendant_of(repo->git, &a, &b);
+    r = git_merge_base(&base, repo->git, &a, &b);
+    if (r == GIT_ENOTFOUND)
+        return err_set(err, ERR_NOTFOUND, "%.12s and %.12s have no common history", one, other);
     if (r < 0)
-        return repo_git_error(err, r, "comparing %.12s with %.12s", commit, ancestor);
-    *ret_yes = r == 1;
+        return repo_git_error(err, r, "comparing %.12s with %.12s", one, other);
+    git_oid_tostr(ret_commit, REPO_COMMIT_BYTES, &base);
     return 0;
 }

@@ -1,9 +1,10 @@
 /* Git through libgit2: mirrors, hostile packs, diffs, branches.
  *
- * A mirror is a bare repository of ours per repository that is served; it holds only the refs that are
- * needed (the base branch, and refs/draftd/ for commits of runs). No configuration, hook, filter or
- * attribute that came out of a sandbox is ever read: sandboxes hand out packs, and packs hold objects
- * only. The libgit2 search paths for global and system configuration are emptied by repo_init(). */
+ * A mirror is a bare repository of ours per repository that is served; it holds only the refs that
+ * are needed (the base branch, and refs/draftd/ for commits of runs). No configuration, hook,
+ * filter or attribute that came out of a sandbox is ever read: sandboxes hand out packs, and packs
+ * hold objects only. The libgit2 search paths for global and system configuration are emptied by
+ * repo_init(). */
 #pragma once
 
 #include "server/base/bytes.h"
@@ -23,8 +24,8 @@ MUST_CHECK int repo_init(const char *ca_file, struct err *err);
 
 /* Where a repository is fetched from and pushed to. Borrowed. */
 struct repo_remote {
-    const char *url;      /* https://..., or an absolute path */
-    const char *user;     /* for HTTPS; NULL: none */
+    const char *url;  /* https://..., or an absolute path */
+    const char *user; /* for HTTPS; NULL: none */
     const struct secret *password;
     const struct stop *stop; /* gives up when raised; or NULL */
     int64_t timeout_ms;      /* without any progress; 0: 60 seconds */
@@ -32,12 +33,12 @@ struct repo_remote {
 
 struct repo;
 
-/* Open a mirror, creating it when it is not there.   Thread: the caller's only. Two threads may have the
- * same mirror open.
- * Owns: *ret_repo is the caller's.   Errors: ERR_IO. */
+/* Open a mirror, creating it when it is not there.   Thread: the caller's only. Two threads may
+ * have the same mirror open. Owns: *ret_repo is the caller's.   Errors: ERR_IO. */
 MUST_CHECK int repo_open_mirror(const char *path, struct repo **ret_repo, struct err *err);
 
-/* Open a repository that people work with (bare or not).  Errors: ERR_NOTFOUND no repository there. */
+/* Open a repository that people work with (bare or not).  Errors: ERR_NOTFOUND no repository there.
+ */
 MUST_CHECK int repo_open(const char *path, struct repo **ret_repo, struct err *err);
 void repo_free(struct repo *repo);
 AUTO_DEFINE(struct repo *, repo_free)
@@ -67,28 +68,25 @@ MUST_CHECK int repo_head_branch(struct repo *repo, char **ret_branch, struct err
 
 /* Append a file of a commit to `buf`.  Errors: ERR_NOTFOUND; ERR_LIMIT over the buffer's maximum;
  * ERR_INVALID it is a symbolic link, directory or submodule. */
-MUST_CHECK int repo_read_file(struct repo *repo,
-                              const char *commit,
-                              const char *path,
-                              struct strbuf *buf,
-                              struct err *err);
+MUST_CHECK int repo_read_file(
+    struct repo *repo, const char *commit, const char *path, struct strbuf *buf, struct err *err);
 
 /* What an exported pack may hold. */
 struct repo_import_limits {
-    int64_t max_commits;    /* above the base */
+    int64_t max_commits; /* above the base */
     int64_t max_blob_bytes;
-    int64_t max_files;      /* in one tree walk of what changed */
-    bool allow_submodules;  /* changes of gitlinks or .gitmodules */
+    int64_t max_files;     /* in one tree walk of what changed */
+    bool allow_submodules; /* changes of gitlinks or .gitmodules */
 };
 
-/* Take in a hostile pack: index it in a quarantine directory inside the mirror, verify every object,
- * then walk what lies between `base` and `commit`: only commits that descend from the base, trees with sane
- * names (no "", ".", "..", ".git" in any of its disguises on other file systems, no '/', no control
- * character, no duplicate), no symbolic link that leaves the tree, only ordinary modes, no submodule change
- * unless allowed, every object present. Only then the pack is moved into the mirror, and `ref` (below
- * refs/draftd/) is pointed at the commit so that it is kept. On failure the quarantine is removed and the
- * mirror is as it was.
- * Errors: ERR_INVALID with the reason, naming path and rule; ERR_LIMIT; ERR_IO. */
+/* Take in a hostile pack: index it in a quarantine directory inside the mirror, verify every
+ * object, then walk what lies between `base` and `commit`: only commits that descend from the base,
+ * trees with sane names (no "", ".", "..", ".git" in any of its disguises on other file systems, no
+ * '/', no control character, no duplicate), no symbolic link that leaves the tree, only ordinary
+ * modes, no submodule change unless allowed, every object present. Only then the pack is moved into
+ * the mirror, and `ref` (below refs/draftd/) is pointed at the commit so that it is kept. On
+ * failure the quarantine is removed and the mirror is as it was. Errors: ERR_INVALID with the
+ * reason, naming path and rule; ERR_LIMIT; ERR_IO. */
 MUST_CHECK int repo_import_pack(struct repo *repo,
                                 int pack_fd, /* a pipe, or a file, which is read from its start */
                                 const char *base,
@@ -122,8 +120,8 @@ void repo_diff_done(struct repo_diff *diff);
 /* Called for each added line of text (without its end).  Non-zero stops and is returned. */
 typedef int (*repo_line_fn)(void *ctx, const char *path, int64_t line, struct bytes text);
 
-/* The difference of two commits' trees, renames found. `added_line` (or NULL) sees every added line, of
- * new files too; lines of binary files are not shown. */
+/* The difference of two commits' trees, renames found. `added_line` (or NULL) sees every added
+ * line, of new files too; lines of binary files are not shown. */
 MUST_CHECK int repo_diff(struct repo *repo,
                          const char *base,
                          const char *commit,
@@ -140,21 +138,20 @@ MUST_CHECK int repo_diff_text(struct repo *repo,
                               struct strbuf *buf,
                               struct err *err);
 
-/* Is `commit` the same as or a descendant of `ancestor`? */
-MUST_CHECK int repo_is_descendant(struct repo *repo,
-                                  const char *commit,
-                                  const char *ancestor,
-                                  bool *ret_yes,
-                                  struct err *err);
+/* The best common ancestor of two commits.  Errors: ERR_NOTFOUND they have none. */
+MUST_CHECK int repo_merge_base(struct repo *repo,
+                               const char *one,
+                               const char *other,
+                               char ret_commit[REPO_COMMIT_BYTES],
+                               struct err *err);
 
-/* Set the branch at the remote to `commit`. `expected` is the commit that the branch must have there now,
- * NULL: it must not exist. Already at `commit` is success. Never forces over anything else. Only what the
- * remote lacks is sent; for that a mirror that fell behind is brought up to date. A path remote is
- * written directly (objects copied, ref created), also when it is not bare, but never below a branch that
- * is checked out there.
- * Errors: ERR_CONFLICT the branch is somewhere else, or checked out; ERR_AUTH; ERR_INVALID the remote
- * declined (its words in the message); ERR_NOTFOUND no such repository; ERR_UNAVAILABLE; ERR_TIMEOUT;
- * ERR_CANCELED; ERR_REMOTE. */
+/* Set the branch at the remote to `commit`. `expected` is the commit that the branch must have
+ * there now, NULL: it must not exist. Already at `commit` is success. Never forces over anything
+ * else. Only what the remote lacks is sent; for that a mirror that fell behind is brought up to
+ * date. A path remote is written directly (objects copied, ref created), also when it is not bare,
+ * but never below a branch that is checked out there. Errors: ERR_CONFLICT the branch is somewhere
+ * else, or checked out; ERR_AUTH; ERR_INVALID the remote declined (its words in the message);
+ * ERR_NOTFOUND no such repository; ERR_UNAVAILABLE; ERR_TIMEOUT; ERR_CANCELED; ERR_REMOTE. */
 MUST_CHECK int repo_push(struct repo *repo,
                          const struct repo_remote *remote,
                          const char *branch,

@@ -98,6 +98,22 @@ describe('deliveries', { concurrency: 4 }, () => {
         assert.equal(world.fileAt(repository, world.branches(repository)[0], 'notes.txt'), 'more\nmore');
     });
 
+    test('asked again after a red draft: what the first run broke does not count as red before', async () => {
+        const repository = await world.repository('again-red', usual('echo more >>notes.txt; [ -e mark ] || { touch mark; echo 41 >answer.txt; }\n', {
+            '.draftd.yml': 'rounds: 1\nchecks:\n  - { name: test, run: "sh test.sh" }\n  - { name: other, run: "true" }\n',
+        }));
+        await world.label(repository);
+        assert.equal((await world.ended(repository)).runs[0].verdict, 'not_verified');
+        await sleep(1100);
+        await world.label(repository);
+        await until('the second run', () => world.show(repository).runs.length === 2);
+        const shown = await world.ended(repository);
+        assert.equal(shown.checks[0].verdict, 'failed');
+        assert.equal(shown.runs[1].verdict, 'not_verified');
+        const [pull] = await world.pulls(repository);
+        assert.match(pull.body, /`answer\.txt`/, 'the whole draft is listed, not just the last run');
+    });
+
     test('an assignment and a mention start tasks, with the mention as instruction', async () => {
         const assigned = await world.repository('assigned', usual(edit));
         await world.deliver('issues', 'assigned', { repository: assigned, assignee: 'draftd-bot', assignees: ['draftd-bot'] });

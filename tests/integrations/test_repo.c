@@ -112,17 +112,18 @@ TEST(files_of_a_commit_are_read)
     CHECK_CONTAINS(err.msg, "a.txt");
 }
 
-TEST(descent_is_told)
+TEST(the_common_ancestor_is_found)
 {
     AUTO(repo_free) struct repo *repo = open_work();
-    bool yes = false;
+    char base[REPO_COMMIT_BYTES] = "";
 
-    CHECK_OK(repo_is_descendant(repo, second(), first(), &yes, &err), err);
-    CHECK(yes);
-    CHECK_OK(repo_is_descendant(repo, first(), second(), &yes, &err), err);
-    CHECK(!yes);
-    CHECK_OK(repo_is_descendant(repo, first(), first(), &yes, &err), err);
-    CHECK(yes);
+    CHECK_OK(repo_merge_base(repo, second(), first(), base, &err), err);
+    CHECK_STR(base, first());
+    CHECK_OK(repo_merge_base(repo, first(), second(), base, &err), err);
+    CHECK_STR(base, first());
+    CHECK_OK(repo_merge_base(repo, second(), second(), base, &err), err);
+    CHECK_STR(base, second());
+    CHECK_INT(repo_merge_base(repo, "main", second(), base, &err), ERR_INVALID);
 }
 
 struct seen {
