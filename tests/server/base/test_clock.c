@@ -26,6 +26,44 @@ TEST(extreme_times_stay_inside_their_buffer)
     CHECK(strlen(clock_format(INT64_MIN, buf)) < sizeof(buf));
 }
 
+TEST(times_are_read_in_any_zone)
+{
+    static const struct {
+        const char *text;
+        int64_t unix_ms;
+    } times[] = {
+        {"2026-11-21T05:00:00Z", INT64_C(1795237200000)},
+        {"2026-11-21T05:00:00.123Z", INT64_C(1795237200123)},
+        {"2026-11-21T05:00:00.123456789Z", INT64_C(1795237200123)},
+        {"2026-11-21T05:00:00.5+00:00", INT64_C(1795237200500)},
+        {"2026-11-21T14:00:00+09:00", INT64_C(1795237200000)},
+        {"2026-11-20T23:30:00-05:30", INT64_C(1795237200000)},
+        {"1969-12-31T23:59:59Z", -1000},
+    };
+
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+        CHECK_INT(clock_parse(times[i].text, -7), times[i].unix_ms);
+}
+
+TEST(what_is_no_time_is_the_default)
+{
+    static const char *const wrong[] = {"",
+                                        "yesterday",
+                                        "2026-11-21",
+                                        "2026-11-21T05:00:00",
+                                        "2026-11-21T05:00:00X",
+                                        "2026-11-21T05:00:00Zx",
+                                        "2026-13-21T05:00:00Z",
+                                        "2026-11-21T25:00:00Z",
+                                        "2026-11-21T05:00:00+9",
+                                        "2026-11-21T05:00:00+0900"};
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        if (clock_parse(wrong[i], -7) != -7)
+            TEST_FAIL("was read: %s", wrong[i]);
+    CHECK_INT(clock_parse(NULL, -7), -7);
+}
+
 TEST(durations_are_shown_for_people)
 {
     char buf[CLOCK_TEXT_BYTES];
