@@ -45,7 +45,7 @@ function end_of_literal(line, i, n, quote) {
 # Which part of the tree FILE belongs to; it decides what may be included.
 function layer_of(name) {
     if (name ~ /^server\/base\//) return "base"
-    if (name ~ /^server\/(main|serve|cli[a-z_]*)\.[ch]$/) return "root"
+    if (name ~ /^server\/(main|serve|process|cli[a-z_]*)\.[ch]$/) return "root"
     if (name ~ /^server\//) return "server"
     if (name ~ /^integrations\//) return "integrations"
     if (name ~ /^sandbox\/runner\//) return "runner"
