@@ -400,9 +400,9 @@ TEST(the_local_secret_has_its_form)
         "whsec_",
         "whsec_not base64",
         "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", /* 23 bytes */
-        /* 66 bytes */
-        "whsec_"
-        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        ("whsec_"
+         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+         "A"), /* 66 bytes */
         "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     };
     AUTO_DONE(place_done) struct place place = {0};
