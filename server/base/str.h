@@ -13,7 +13,7 @@ MUST_CHECK int str_to_u64(const char *text, uint64_t *ret_value, struct err *err
 /* As str_to_u64(), with an optional leading '-'. */
 MUST_CHECK int str_to_i64(const char *text, int64_t *ret_value, struct err *err);
 
-bool str_equal(const char *a, const char *b); /* NULL equals only NULL */
+bool str_equal(const char *a, const char *b);        /* NULL equals only NULL */
 bool str_equal_nocase(const char *a, const char *b); /* ASCII letters only */
 bool str_starts_with(const char *text, const char *prefix);
 bool str_ends_with(const char *text, const char *suffix);
@@ -37,6 +37,6 @@ size_t utf8_cut(const char *text, size_t len, size_t max);
 /* The number of UTF-8 characters in `text`; each invalid byte counts as one. */
 size_t utf8_count(const char *text, size_t len);
 
-/* Decode the character at `text` (of `len` > 0 bytes): returns its size in bytes and writes the code
- * point, or returns 1 and writes U+FFFD when the bytes are not UTF-8 (RFC 3629). */
+/* Decode the character at `text` (of `len` > 0 bytes): returns its size in bytes and writes the
+ * code point, or returns 1 and writes U+FFFD when the bytes are not UTF-8 (RFC 3629). */
 size_t utf8_decode(const char *text, size_t len, uint32_t *ret_code_point);
