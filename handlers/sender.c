@@ -82,7 +82,7 @@ store_result(struct db *db, void *ctx, struct err *err)
         return outbox_sent(db, message->id, message->body, err);
     if (sending->next_ms)
         return outbox_retry(db, message->id, sending->error.msg, sending->next_ms, err);
-    return outbox_fail(db, message->id, sending->error.msg, err);
+    return outbox_fail(db, message->id, message->body, sending->error.msg, err);
 }
 
 static int

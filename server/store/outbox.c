@@ -212,19 +212,25 @@ outbox_retry(struct db *db, int64_t id, const char *reason, int64_t next_ms, str
 }
 
 int
-outbox_fail(struct db *db, int64_t id, const char *reason, struct err *err)
+outbox_fail(struct db *db, int64_t id, const char *sent_body, const char *reason, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
     char cut[LIMIT_REASON_BYTES + 1];
 
-    const int code = db_prepare(
-        db, "UPDATE outbox SET state = $1, reason = $2 WHERE id = $3 AND state = 0", &stmt, err);
+    int code = db_prepare(db,
+                          "UPDATE outbox SET state = $1, reason = $2"
+                          " WHERE id = $3 AND body = $4 AND state = 0",
+                          &stmt, err);
     if (code)
         return code;
     db_bind_int(stmt, 1, OUTBOX_FAILED);
     db_bind_text(stmt, 2, row_reason(reason, cut));
     db_bind_int(stmt, 3, id);
-    return row_update(stmt, "pending message", id, err);
+    db_bind_text(stmt, 4, sent_body);
+    code = db_run(stmt, err);
+    if (code)
+        return code;
+    return db_changes(db) == 0 ? send_again(db, id, err) : 0;
 }
 
 void

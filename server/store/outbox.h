@@ -65,8 +65,10 @@ MUST_CHECK int outbox_sent(struct db *db, int64_t id, const char *sent_body, str
 MUST_CHECK int
 outbox_retry(struct db *db, int64_t id, const char *reason, int64_t next_ms, struct err *err);
 
-/* Give up; the reason is kept and shown. */
-MUST_CHECK int outbox_fail(struct db *db, int64_t id, const char *reason, struct err *err);
+/* Give up on `sent_body`; the reason is kept and shown. A status that was replaced while it was
+ * sent stays pending and is sent again at once. */
+MUST_CHECK int
+outbox_fail(struct db *db, int64_t id, const char *sent_body, const char *reason, struct err *err);
 
 struct outbox_list {
     struct outbox_message **items;

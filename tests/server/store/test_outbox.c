@@ -105,6 +105,25 @@ TEST(a_text_replaced_while_it_is_sent_goes_out_as_well)
     fixture_done(&f);
 }
 
+TEST(a_refusal_of_an_older_text_does_not_lose_the_newer_one)
+{
+    struct fixture f;
+    struct err err;
+
+    fixture_begin(&f);
+    const int64_t task = fixture_task(f.db, "a");
+    put(f.db, "a", OUTBOX_STATUS, task, "working");
+    AUTO(outbox_message_free) struct outbox_message *message = next(f.db, 1000);
+    put(f.db, "a", OUTBOX_STATUS, task, "the last word");
+    CHECK_OK(outbox_fail(f.db, message->id, message->body, "HTTP 422", &err), err);
+
+    AUTO(outbox_message_free) struct outbox_message *again = next(f.db, 1000);
+    CHECK_STR(again->body, "the last word");
+    CHECK_OK(outbox_fail(f.db, again->id, again->body, "HTTP 422", &err), err);
+    CHECK(!next(f.db, 1000));
+    fixture_done(&f);
+}
+
 TEST(an_equal_reaction_or_comment_is_owed_once)
 {
     struct fixture f;
@@ -156,11 +175,11 @@ TEST(a_thread_keeps_its_order_and_does_not_hold_up_others)
     CHECK_STR(again->body, "a1");
     CHECK_INT(again->attempts, 2);
     CHECK_STR(again->reason, "HTTP 500");
-    CHECK_OK(outbox_fail(f.db, again->id, "HTTP 403: no permission", &err), err);
+    CHECK_OK(outbox_fail(f.db, again->id, "a1", "HTTP 403: no permission", &err), err);
     send_next(f.db, 5000, "a2");
     CHECK(!next(f.db, 5000));
     CHECK_INT(outbox_retry(f.db, again->id, "x", 1, &err), ERR_NOTFOUND);
-    CHECK_INT(outbox_fail(f.db, 999, "x", &err), ERR_NOTFOUND);
+    CHECK_INT(outbox_fail(f.db, 999, "x", "x", &err), ERR_NOTFOUND);
     CHECK_INT(fixture_int(f.db, "SELECT count(*) FROM outbox WHERE state = 2 AND"
                                 " reason = 'HTTP 403: no permission'"),
               1);
