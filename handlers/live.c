@@ -1,6 +1,7 @@
 /* See live.h. */
 #include "handlers/live.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -82,11 +83,18 @@ live_add(struct live *live, int64_t run, const struct stop **ret_stop, struct er
     }
 
     (void)pthread_mutex_lock(&live->lock);
-    if (live->shutting_down)
-        stop_entry(entry, LIVE_SHUTDOWN);
-    entry->next = live->first;
-    live->first = entry;
+    const bool taken = find(live, run);
+    if (!taken) {
+        if (live->shutting_down)
+            stop_entry(entry, LIVE_SHUTDOWN);
+        entry->next = live->first;
+        live->first = entry;
+    }
     (void)pthread_mutex_unlock(&live->lock);
+    if (taken) {
+        free_entry(entry);
+        return err_set(err, ERR_CONFLICT, "a worker of this process still has run %" PRId64, run);
+    }
     *ret_stop = entry->stop;
     return 0;
 }
@@ -134,6 +142,15 @@ live_why(struct live *live, int64_t run)
     const enum live_reason reason = entry ? entry->reason : LIVE_GOES_ON;
     (void)pthread_mutex_unlock(&live->lock);
     return reason;
+}
+
+bool
+live_has(struct live *live, int64_t run)
+{
+    (void)pthread_mutex_lock(&live->lock);
+    const bool found = find(live, run);
+    (void)pthread_mutex_unlock(&live->lock);
+    return found;
 }
 
 int

@@ -11,13 +11,11 @@
 
 #include <stdlib.h>
 
-#define ORPHANS_EVERY_MS MS_PER_MINUTE
 #define MAX_CANCELED 64
 
 struct timer {
     struct app *app;
-    int64_t renew_mono_ms;   /* when it is due next */
-    int64_t orphans_mono_ms; /* likewise */
+    int64_t renew_mono_ms; /* when it is due next */
 };
 
 int
@@ -28,7 +26,6 @@ timer_new(struct app *app, struct timer **ret_timer, struct err *err)
     if (!timer)
         return err_set(err, ERR_NOMEM, "out of memory");
     timer->app = app;
-    timer->orphans_mono_ms = clock_mono_ms() + ORPHANS_EVERY_MS;
     *ret_timer = timer;
     return 0;
 }
@@ -39,11 +36,31 @@ timer_free(struct timer *timer)
     free(timer);
 }
 
+struct renew_work {
+    const struct app *app;
+    int64_t *runs;
+    size_t count;
+};
+
 static int
 renew(struct db *db, void *ctx, struct err *err)
 {
-    const struct app *app = ctx;
-    return run_renew_all(db, app->owner, clock_now_ms() + LEASE_MS, err);
+    const struct renew_work *work = ctx;
+    return run_renew(db, work->app->owner, work->runs, work->count, clock_now_ms() + LEASE_MS, err);
+}
+
+/* Only of what is in hands: a run whose end could not be stored is to be taken up again. */
+static int
+renew_leases(struct app *app, struct err *err)
+{
+    auto_free int64_t *runs = NULL;
+    size_t count;
+    const int r = live_list(app->live, &runs, &count, err);
+
+    if (r || count == 0)
+        return r;
+    struct renew_work work = {.app = app, .runs = runs, .count = count};
+    return store_transact(app->store, renew, &work, err);
 }
 
 struct canceled_work {
@@ -71,21 +88,6 @@ stop_canceled(struct app *app, struct err *err)
     return r;
 }
 
-static int
-remove_orphans(struct app *app, struct err *err)
-{
-    auto_free int64_t *runs = NULL;
-    size_t count;
-    size_t removed = 0;
-    int r = live_list(app->live, &runs, &count, err);
-
-    if (!r)
-        r = sandbox_remove_orphans(&app->sandbox, runs, count, &removed, err);
-    if (!r && removed > 0)
-        log_warning("orphans_removed", kv_int("containers", (int64_t)removed));
-    return r;
-}
-
 static void
 report(const char *what, int code, const struct err *error)
 {
@@ -103,12 +105,8 @@ timer_turn(void *ctx)
 
     report("cancelling", stop_canceled(app, &error), &error);
     if (now_ms >= timer->renew_mono_ms) {
-        report("renewing leases", store_transact(app->store, renew, app, &error), &error);
+        report("renewing leases", renew_leases(app, &error), &error);
         timer->renew_mono_ms = now_ms + LEASE_RENEW_MS;
-    }
-    if (now_ms >= timer->orphans_mono_ms) {
-        report("removing orphans", remove_orphans(app, &error), &error);
-        timer->orphans_mono_ms = now_ms + ORPHANS_EVERY_MS;
     }
     return POLL_MS;
 }

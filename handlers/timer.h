@@ -1,5 +1,5 @@
-/* The timer: leases are renewed, runs that people cancelled are stopped, orphaned containers are
- * removed. */
+/* The timer: leases are renewed, runs that people cancelled are stopped. It waits for the store
+ * only, so that no hanging engine keeps it. */
 #pragma once
 
 #include "server/base/err.h"

@@ -7,19 +7,16 @@
 #include <dirent.h>
 #include <errno.h>
 
+/* Whom to ask about a run. */
 struct live {
-    const int64_t *runs;
-    size_t count;
+    sandbox_is_live_fn ask;
+    void *ctx;
 };
 
 static bool
 is_live(const struct live *live, int64_t run)
 {
-    for (size_t i = 0; i < live->count; i++) {
-        if (live->runs[i] == run)
-            return true;
-    }
-    return false;
+    return live->ask && live->ask(live->ctx, run);
 }
 
 static int
@@ -32,11 +29,15 @@ remove_containers(const struct sandbox_host *host,
     AUTO_DONE(container_list_done) struct container_list list = {0};
 
     int result = engine_new(host->engine, &engine, err);
-    if (!result)
-        result = engine_list(engine, host->instance, &list, err);
+    if (result)
+        return result;
+    engine_heed(engine, host->stop);
+    result = engine_list(engine, host->instance, &list, err);
     for (size_t i = 0; !result && i < list.count; i++) {
         if (!str_equal(list.items[i].instance, host->instance) || is_live(live, list.items[i].run))
             continue;
+        if (stop_raised(host->stop))
+            return err_set(err, ERR_CANCELED, "canceled");
         result = engine_remove(engine, list.items[i].id, err);
         if (!result)
             ++*ret_removed;
@@ -75,12 +76,12 @@ remove_doors(const struct sandbox_host *host, const struct live *live, struct er
 
 int
 sandbox_remove_orphans(const struct sandbox_host *host,
-                       const int64_t *live_runs,
-                       size_t live_count,
+                       sandbox_is_live_fn is_live_fn,
+                       void *ctx,
                        size_t *ret_removed,
                        struct err *err)
 {
-    const struct live live = {.runs = live_runs, .count = live_count};
+    const struct live live = {.ask = is_live_fn, .ctx = ctx};
     size_t removed = 0;
 
     int result = remove_containers(host, &live, &removed, err);

@@ -35,6 +35,7 @@ struct sandbox_host {
     int64_t tmp_mib;
     bool workspace_in_memory; /* a tmpfs; else the engine's disk, watched by the runner */
     bool user_namespace;
+    const struct stop *stop; /* ends the removal of orphans when raised; or NULL */
 };
 
 /* Try the host once at start: the engine answers, the image is there, and a container created as
@@ -47,11 +48,14 @@ MUST_CHECK int sandbox_probe(const struct sandbox_host *host,
                              struct strbuf *report,
                              struct err *err);
 
-/* Remove all containers and door directories of this instance, except for the runs listed.
- * *ret_removed counts containers. */
+typedef bool (*sandbox_is_live_fn)(void *ctx, int64_t run);
+
+/* Remove all containers and door directories of this instance, except for those of live runs (NULL:
+ * there are none). It is asked after they were listed, so that the sandbox of a run that began
+ * meanwhile is safe. *ret_removed counts containers. Errors: ERR_UNAVAILABLE; ERR_CANCELED. */
 MUST_CHECK int sandbox_remove_orphans(const struct sandbox_host *host,
-                                      const int64_t *live_runs,
-                                      size_t live_count,
+                                      sandbox_is_live_fn is_live,
+                                      void *ctx,
                                       size_t *ret_removed,
                                       struct err *err);
 

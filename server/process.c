@@ -2,6 +2,7 @@
 #include "server/process.h"
 
 #include "handlers/dispatch.h"
+#include "handlers/janitor.h"
 #include "handlers/live.h"
 #include "handlers/permissions.h"
 #include "handlers/sender.h"
@@ -42,6 +43,7 @@ struct process {
     struct sender *sender;
     struct timer *timer;
     struct service *timer_service;
+    struct service *janitor;
     struct worker *workers[MAX_WORKERS];
     struct service *worker_services[MAX_WORKERS + 1];
 };
@@ -185,6 +187,7 @@ fill_app(struct process *process, const struct settings *settings)
         .workspace_in_memory = str_equal(sandbox->workspace, "memory") ||
                                (str_equal(sandbox->workspace, "auto") && fits),
         .user_namespace = str_equal(sandbox->user_namespace, "auto"),
+        .stop = app->stop,
     };
 }
 
@@ -250,6 +253,7 @@ process_stop(struct process *process)
     for (size_t i = 0; i < MAX_WORKERS; i++)
         service_end(process->worker_services[i]);
     service_end(process->timer_service);
+    service_end(process->janitor);
     service_end(app->dispatcher);
     service_end(app->sender);
 }
@@ -265,6 +269,7 @@ process_close(struct process *process)
         worker_free(process->workers[i]);
     }
     service_free(process->timer_service);
+    service_free(process->janitor);
     service_free(app->dispatcher);
     service_free(app->sender);
     dispatcher_free(process->dispatcher);
@@ -338,7 +343,7 @@ process_recover(struct process *process, struct err *err)
 
     if (r)
         return r;
-    r = sandbox_remove_orphans(&app->sandbox, NULL, 0, &removed, &error);
+    r = sandbox_remove_orphans(&app->sandbox, NULL, NULL, &removed, &error);
     if (!r)
         r = process_require_sandbox(process, &error);
     if (r)
@@ -369,6 +374,8 @@ process_prepare(struct process *process, int64_t workers, struct err *err)
     if (!r)
         r = service_new("timer", timer_turn, process->timer, app->stop, &process->timer_service,
                         err);
+    if (!r)
+        r = service_new("janitor", janitor_turn, app, app->stop, &process->janitor, err);
     for (size_t i = 0; !r && i < count; i++) {
         r = worker_new(app, &process->workers[i], err);
         if (!r)
@@ -387,6 +394,8 @@ process_start(struct process *process, struct err *err)
 
     if (!r)
         r = service_start(process->timer_service, err);
+    if (!r)
+        r = service_start(process->janitor, err);
     for (size_t i = 0; !r && process->worker_services[i]; i++)
         r = service_start(process->worker_services[i], err);
     if (!r)

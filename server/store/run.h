@@ -125,15 +125,21 @@ struct run_lease {
 /* Errors: ERR_CONFLICT the lease is not held any more. */
 MUST_CHECK int run_check_lease(struct db *db, struct run_lease lease, struct err *err);
 
-/* Prolong all leases of `owner`. */
-MUST_CHECK int
-run_renew_all(struct db *db, const char *owner, int64_t lease_until_ms, struct err *err);
+/* Prolong the leases of `owner` on those of `runs` that it still holds. The others pass: a run that
+ * no worker has in hands any more is to be taken up again. */
+MUST_CHECK int run_renew(struct db *db,
+                         const char *owner,
+                         const int64_t *runs,
+                         size_t count,
+                         int64_t lease_until_ms,
+                         struct err *err);
 
 /* At start: no run is held by `owner` any more (its earlier process is gone). */
 MUST_CHECK int run_release_all(struct db *db, const char *owner, struct err *err);
 
 /* Give a run back to the queue, not before `not_before_ms`; the task becomes TASK_QUEUED. `waiting`
- * keeps the first time at which it had to wait, otherwise that is cleared. */
+ * keeps the first time at which it had to wait, otherwise that is cleared. A run that somebody
+ * cancelled meanwhile is due at once, so that it ends. */
 MUST_CHECK int run_give_back(struct db *db,
                              struct run_lease lease,
                              int64_t not_before_ms,

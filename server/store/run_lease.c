@@ -132,18 +132,36 @@ run_check_lease(struct db *db, struct run_lease lease, struct err *err)
     return row ? 0 : fail_lost(lease, err);
 }
 
-int
-run_renew_all(struct db *db, const char *owner, int64_t lease_until_ms, struct err *err)
+static int
+renew(struct db *db, const char *owner, int64_t run, int64_t lease_until_ms, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
 
-    const int code = db_prepare(
-        db, "UPDATE run SET lease_until_ms = $1 WHERE state = 1 AND lease_owner = $2", &stmt, err);
+    const int code = db_prepare(db,
+                                "UPDATE run SET lease_until_ms = $1"
+                                " WHERE id = $2 AND state = 1 AND lease_owner = $3",
+                                &stmt, err);
     if (code)
         return code;
     db_bind_int(stmt, 1, lease_until_ms);
-    db_bind_text(stmt, 2, owner);
+    db_bind_int(stmt, 2, run);
+    db_bind_text(stmt, 3, owner);
     return db_run(stmt, err);
+}
+
+int
+run_renew(struct db *db,
+          const char *owner,
+          const int64_t *runs,
+          size_t count,
+          int64_t lease_until_ms,
+          struct err *err)
+{
+    int code = 0;
+
+    for (size_t i = 0; !code && i < count; i++)
+        code = renew(db, owner, runs[i], lease_until_ms, err);
+    return code;
 }
 
 static int
@@ -191,7 +209,8 @@ give_back(struct db *db,
     const int code =
         db_prepare(db,
                    "UPDATE run SET state = 0, lease_owner = NULL, lease_until_ms = 0,"
-                   " not_before_ms = $1, waiting_since_ms = CASE"
+                   " not_before_ms = CASE WHEN cancel_requested IS NULL THEN $1 ELSE 0 END,"
+                   " waiting_since_ms = CASE"
                    " WHEN $2 = 0 THEN 0 WHEN waiting_since_ms = 0 THEN $3 ELSE waiting_since_ms END"
                    " WHERE id = $4 AND lease_number = $5 AND state = 1",
                    &stmt, err);

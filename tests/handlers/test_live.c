@@ -76,6 +76,22 @@ TEST(unknown_runs_are_nobodys)
     CHECK_INT(live_why(live, 1), LIVE_GOES_ON);
 }
 
+TEST(a_run_is_in_one_pair_of_hands)
+{
+    AUTO(live_free) struct live *live = make();
+    const struct stop *first = add(live, 1);
+    const struct stop *second = NULL;
+    struct err err;
+
+    CHECK(live_has(live, 1));
+    CHECK_INT(live_add(live, 1, &second, &err), ERR_CONFLICT);
+    live_stop(live, 1, LIVE_CANCELED);
+    CHECK(stop_raised(first));
+    live_remove(live, 1);
+    CHECK(!live_has(live, 1));
+    CHECK(!stop_raised(add(live, 1)));
+}
+
 TEST(the_list_has_each_run_once)
 {
     AUTO(live_free) struct live *live = make();

@@ -90,7 +90,7 @@ use_runs(struct db *db, int64_t task)
     CHECK_OK(run_get(db, lease.run, &run, &err), err);
     run_free(run);
     CHECK_OK(run_check_lease(db, lease, &err), err);
-    CHECK_OK(run_renew_all(db, "w", 3, &err), err);
+    CHECK_OK(run_renew(db, "w", &lease.run, 1, 3, &err), err);
     CHECK_OK(run_set_stage(db, lease, STAGE_AGENT, 1, &err), err);
     CHECK_OK(run_set_base(db, lease, "a", &err), err);
     CHECK_OK(run_set_head(db, lease, "b", NULL, NULL, &err), err);
@@ -149,7 +149,7 @@ use_outbox(struct db *db, int64_t task)
         CHECK_OK(outbox_next(db, 1, &got, &err), err);
         CHECK_OK(outbox_retry(db, got->id, "x", 1, &err), err);
         CHECK_OK(outbox_sent(db, got->id, "other", &err), err);
-        CHECK_OK(outbox_fail(db, got->id, "x", &err), err);
+        CHECK_OK(outbox_fail(db, got->id, got->body, "x", &err), err);
         outbox_message_free(got);
     }
     CHECK_OK(outbox_list(db, task, &list, &err), err);

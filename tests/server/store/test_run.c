@@ -178,7 +178,7 @@ TEST(a_passed_lease_is_taken_over_and_the_old_holder_changes_nothing)
     fixture_done(&f);
 }
 
-TEST(renewing_prolongs_only_the_owner_s_leases)
+TEST(renewing_prolongs_only_the_owner_s_leases_on_the_runs_named)
 {
     struct fixture f;
     struct err err;
@@ -186,14 +186,38 @@ TEST(renewing_prolongs_only_the_owner_s_leases)
     fixture_begin(&f);
     const int64_t a = fixture_run(f.db, fixture_task(f.db, "a"));
     const int64_t b = fixture_run(f.db, fixture_task(f.db, "b"));
+    const int64_t c = fixture_run(f.db, fixture_task(f.db, "c"));
     AUTO(run_free) struct run *first = claim(f.db, "w1", 1000);
     AUTO(run_free) struct run *second = claim(f.db, "w2", 1000);
+    AUTO(run_free) struct run *dropped = claim(f.db, "w1", 1000);
+    const int64_t named[] = {a, b, 999};
     CHECK_INT(first->id, a);
     CHECK_INT(second->id, b);
-    CHECK_OK(run_renew_all(f.db, "w1", 100000, &err), err);
+    CHECK_INT(dropped->id, c);
+    CHECK_OK(run_renew(f.db, "w1", named, 3, 100000, &err), err);
     AUTO(run_free) struct run *taken = claim(f.db, "w3", 61000);
     CHECK_INT(taken->id, b);
+    AUTO(run_free) struct run *found = claim(f.db, "w3", 61000);
+    CHECK_INT(found->id, c);
     CHECK(!claim(f.db, "w3", 99999));
+    fixture_done(&f);
+}
+
+TEST(a_run_given_back_after_it_was_cancelled_is_due_at_once)
+{
+    struct fixture f;
+    struct err err;
+    bool ended;
+
+    fixture_begin(&f);
+    const int64_t task = fixture_task(f.db, "a");
+    (void)fixture_run(f.db, task);
+    AUTO(run_free) struct run *first = claim(f.db, "w", 1000);
+    CHECK_OK(run_request_cancel(f.db, task, "ann", 1500, &ended, &err), err);
+    CHECK(!ended);
+    CHECK_OK(run_give_back(f.db, lease_of(first), 300000, true, 2000, &err), err);
+    AUTO(run_free) struct run *again = claim(f.db, "w", 2000);
+    CHECK_STR(again->cancel_requested, "ann");
     fixture_done(&f);
 }
 
