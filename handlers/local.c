@@ -73,6 +73,16 @@ check_timestamp(const char *timestamp, int64_t now_ms, struct err *err)
     return 0;
 }
 
+/* The id becomes part of a task's origin, which is logged, listed and shown. */
+static bool
+is_visible(const char *text)
+{
+    for (const char *p = text; *p; p++)
+        if (*p <= ' ' || *p > '~')
+            return false;
+    return true;
+}
+
 static int
 admit(const struct http_request *request,
       int64_t now_ms,
@@ -88,8 +98,8 @@ admit(const struct http_request *request,
         return err_set(err, ERR_AUTH,
                        "webhook-id, webhook-timestamp and webhook-signature are needed (Standard "
                        "Webhooks)");
-    if (!*id || strlen(id) > LIMIT_DELIVERY_ID_BYTES)
-        return err_set(err, ERR_INVALID, "webhook-id must have 1 to %u characters",
+    if (!*id || strlen(id) > LIMIT_DELIVERY_ID_BYTES || !is_visible(id))
+        return err_set(err, ERR_INVALID, "webhook-id must have 1 to %u visible ASCII characters",
                        LIMIT_DELIVERY_ID_BYTES);
     int r = check_timestamp(timestamp, now_ms, err);
     if (r)
