@@ -86,7 +86,8 @@ podman_start()
         rm -rf "$dir/podman"
         podman_configure "$dir" vfs
     fi
-    setsid podman system service -t 0 "unix://$dir/podman.sock" >"$dir/podman.log" 2>&1 </dev/null &
+    # where it is started conmon leaves a file "oom" when a container runs out of memory
+    (cd "$dir" && exec setsid podman system service -t 0 "unix://$dir/podman.sock" >podman.log 2>&1 </dev/null) &
     echo $! >"$dir/podman.pid"
 }
 
