@@ -92,6 +92,23 @@ TEST(a_run_is_in_one_pair_of_hands)
     CHECK(!stop_raised(add(live, 1)));
 }
 
+TEST(a_run_is_in_one_pair_of_hands_only)
+{
+    AUTO(live_free) struct live *live = make();
+    const struct stop *first = add(live, 1);
+    const struct stop *second = NULL;
+    struct err err;
+
+    CHECK(live_has(live, 1) && !live_has(live, 2));
+    CHECK_INT(live_add(live, 1, &second, &err), ERR_CONFLICT);
+    CHECK(!second);
+    CHECK(!stop_raised(first));
+    live_remove(live, 1);
+    CHECK(!live_has(live, 1));
+    (void)add(live, 1);
+    CHECK(live_has(live, 1));
+}
+
 TEST(the_list_has_each_run_once)
 {
     AUTO(live_free) struct live *live = make();

@@ -1,0 +1,117 @@
+/* What must happen in time: leases of what is in hands are renewed, what was cancelled is told. */
+#include "tests/handlers/world.h"
+
+#include "handlers/timer.h"
+#include "server/limits.h"
+
+#define LEASE "SELECT lease_until_ms FROM run WHERE id = "
+
+static int
+claim_in(struct db *db, void *ctx, struct err *err)
+{
+    const char *owner = ctx;
+    AUTO(run_free) struct run *run = NULL;
+    return run_claim(db, owner, clock_now_ms(), clock_now_ms() + 1000, &run, err);
+}
+
+/* The next run is claimed for a second only. */
+static void
+claim(struct world *w, const char *owner)
+{
+    struct err err;
+
+    CHECK_OK(store_transact(w->app.store, claim_in, borrowed(owner), &err), err);
+}
+
+static const struct stop *
+take_in_hands(struct world *w, int64_t run)
+{
+    const struct stop *stop = NULL;
+    struct err err;
+
+    CHECK_OK(live_add(w->app.live, run, &stop, &err), err);
+    return stop;
+}
+
+static struct timer *
+make_timer(struct world *w)
+{
+    struct timer *timer = NULL;
+    struct err err;
+
+    CHECK_OK(timer_new(&w->app, &timer, &err), err);
+    return timer;
+}
+
+TEST(leases_of_what_is_in_hands_are_renewed)
+{
+    struct world w;
+
+    world_open(&w, NULL, 0);
+    AUTO(timer_free) struct timer *timer = make_timer(&w);
+    world_make_task(&w, "github", "github:acme/api#1");
+    world_make_task(&w, "github", "github:acme/api#2");
+    world_make_task(&w, "github", "github:acme/api#3");
+    claim(&w, "ab12");
+    claim(&w, "ab12"); /* its worker ended without a word: it is in nobody's hands */
+    claim(&w, "other");
+    (void)take_in_hands(&w, 1);
+    (void)take_in_hands(&w, 3); /* and this one was lost to another process */
+    const int64_t before_ms = clock_now_ms();
+    CHECK_INT(timer_turn(timer), POLL_MS);
+    CHECK(world_int(&w, LEASE "1") >= before_ms + LEASE_MS);
+    CHECK(world_int(&w, LEASE "2") < before_ms + LEASE_MS);
+    CHECK(world_int(&w, LEASE "3") < before_ms + LEASE_MS);
+    world_close(&w);
+}
+
+TEST(leases_are_not_renewed_at_every_turn)
+{
+    struct world w;
+
+    world_open(&w, NULL, 0);
+    AUTO(timer_free) struct timer *timer = make_timer(&w);
+    world_make_task(&w, "github", "github:acme/api#1");
+    claim(&w, "ab12");
+    (void)take_in_hands(&w, 1);
+    CHECK_INT(timer_turn(timer), POLL_MS);
+    world_exec(&w, "UPDATE run SET lease_until_ms = 7");
+    CHECK_INT(timer_turn(timer), POLL_MS);
+    CHECK_INT(world_int(&w, LEASE "1"), 7);
+    world_close(&w);
+}
+
+TEST(what_was_cancelled_is_told_to_stop)
+{
+    struct world w;
+
+    world_open(&w, NULL, 0);
+    AUTO(timer_free) struct timer *timer = make_timer(&w);
+    world_make_task(&w, "github", "github:acme/api#1");
+    world_make_task(&w, "github", "github:acme/api#2");
+    claim(&w, "ab12");
+    claim(&w, "ab12");
+    const struct stop *first = take_in_hands(&w, 1);
+    const struct stop *second = take_in_hands(&w, 2);
+    CHECK_INT(timer_turn(timer), POLL_MS);
+    CHECK(!stop_raised(first) && !stop_raised(second));
+    world_exec(&w, "UPDATE run SET cancel_requested = 'ann' WHERE id = 2");
+    CHECK_INT(timer_turn(timer), POLL_MS);
+    CHECK(!stop_raised(first));
+    CHECK(stop_raised(second));
+    CHECK_INT(live_why(w.app.live, 2), LIVE_CANCELED);
+    world_close(&w);
+}
+
+TEST(a_timer_with_nothing_to_do_does_nothing)
+{
+    struct world w;
+
+    world_open(&w, NULL, 0);
+    AUTO(timer_free) struct timer *timer = make_timer(&w);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(timer_turn(timer), POLL_MS);
+    world_close(&w);
+}
+
+TEST_MAIN()

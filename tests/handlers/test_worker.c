@@ -1,0 +1,344 @@
+/* What a worker does about a run that cannot go on: waits, gives back, gives up, ends; without any
+ * container, for the engine is away or says nothing. */
+#include "tests/integrations/repo_fixture.h"
+
+#include <signal.h>
+
+#include "handlers/worker.h"
+#include "server/limits.h"
+#include "tests/handlers/world.h"
+
+#define RUN_NOW "SELECT state || ' ' || outcome || ' ' || attempts FROM run"
+#define NOT_BEFORE "SELECT not_before_ms FROM run"
+#define LAST_STATUS "SELECT body FROM outbox WHERE kind = 0 ORDER BY id DESC LIMIT 1"
+#define QUEUED_AFTER_ONE_TRY "0 0 1"
+#define FAILED_AFTER_ONE_TRY "2 4 1"
+
+static struct agent_profile agent = {.timeout_minutes = 1};
+
+/* A world with an agent, a repository that holds `settings_file` (NULL: none), and no engine. */
+static void
+open_bench(struct world *w, const char *settings_file)
+{
+    world_open(w, NULL, 0);
+    fixture_begin();
+    log_set_level(LOG_ERROR);
+    agent.name = borrowed("script");
+    agent.command = borrowed("true");
+    w->settings.agents = (struct agents_settings){
+        .default_profile = borrowed("script"), .profiles = &agent, .profile_count = 1};
+    w->settings.github.git_url = borrowed("https://127.0.0.1:9");
+    w->settings.sandbox.image = borrowed("draftd-work");
+    w->settings.sandbox.timeout_minutes = 1;
+    w->settings.runs = (struct run_settings){.rounds = 3, .max_rounds = 10};
+    w->app.sandbox = (struct sandbox_host){.engine = "unix:///nonexistent/engine.sock",
+                                           .runner_path = "/nonexistent/runner",
+                                           .doors_dir = w->dir,
+                                           .instance = "ab12",
+                                           .memory_mib = 64,
+                                           .cpus = 1,
+                                           .processes = 64,
+                                           .disk_mib = 64,
+                                           .tmp_mib = 64};
+    RUN("rm -rf seed && git init -q -b main seed && cd seed && echo 1 >sum && git add sum &&"
+        " git commit -qm first");
+    if (settings_file)
+        RUN("cd seed && printf '%s' >.draftd.yml && git add .draftd.yml && git commit -qm settings",
+            settings_file);
+    RUN("git clone -q --bare seed %s", w->repository.path);
+}
+
+static int64_t
+turn(struct world *w)
+{
+    struct worker *worker = NULL;
+    struct err err;
+
+    CHECK_OK(worker_new(&w->app, &worker, &err), err);
+    const int64_t pause_ms = worker_turn(worker);
+    worker_free(worker);
+    return pause_ms;
+}
+
+static void
+local_task(struct world *w)
+{
+    world_make_task(w, "local", "local:demo/calc#msg_1");
+}
+
+static void
+hub_task(struct world *w)
+{
+    world_make_task(w, "github", "github:acme/api#42");
+}
+
+TEST(nothing_to_do_is_looked_for_again_soon)
+{
+    struct world w;
+
+    open_bench(&w, NULL);
+    CHECK_INT(turn(&w), POLL_MS);
+    world_close(&w);
+}
+
+/* ---- something is away ---- */
+
+TEST(while_the_engine_is_away_the_run_waits)
+{
+    struct world w;
+
+    open_bench(&w, NULL);
+    local_task(&w);
+    const int64_t before_ms = clock_now_ms();
+    CHECK_INT(turn(&w), 0);
+    CHECK_STORED(&w, RUN_NOW, QUEUED_AFTER_ONE_TRY);
+    CHECK_INT(world_int(&w, "SELECT state FROM task"), TASK_QUEUED);
+    CHECK(world_int(&w, "SELECT waiting_since_ms FROM run") >= before_ms);
+    CHECK(world_int(&w, NOT_BEFORE) >= before_ms + 5 * MS_PER_SECOND);
+    CHECK_STORED(&w, "SELECT branch FROM task", "draftd/42-sum-is-wrong");
+    CHECK_INT(turn(&w), POLL_MS); /* not due */
+    size_t live;
+    auto_free int64_t *runs = NULL;
+    struct err err;
+    CHECK_OK(live_list(w.app.live, &runs, &live, &err), err);
+    CHECK_INT(live, 0);
+    world_close(&w);
+}
+
+TEST(the_longer_it_waits_the_less_often_it_tries)
+{
+    static const struct {
+        int64_t waited_ms;
+        int64_t pause_ms;
+    } cases[] = {{10 * MS_PER_SECOND, 5 * MS_PER_SECOND},
+                 {2 * MS_PER_MINUTE, 30 * MS_PER_SECOND},
+                 {4 * MS_PER_HOUR, 5 * MS_PER_MINUTE},
+                 {23 * MS_PER_HOUR, 5 * MS_PER_MINUTE}};
+    struct world w;
+
+    open_bench(&w, NULL);
+    local_task(&w);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const int64_t now_ms = clock_now_ms();
+        auto_free char *sql =
+            str_printf("UPDATE run SET not_before_ms = 0, waiting_since_ms = %lld",
+                       (long long)(now_ms - cases[i].waited_ms));
+        world_exec(&w, sql);
+        CHECK_INT(turn(&w), 0);
+        const int64_t pause_ms = world_int(&w, NOT_BEFORE) - now_ms;
+        if (pause_ms < cases[i].pause_ms || pause_ms > cases[i].pause_ms + 20 * MS_PER_SECOND)
+            TEST_FAIL("after %lld ms it pauses %lld ms", (long long)cases[i].waited_ms,
+                      (long long)pause_ms);
+        CHECK_INT(world_int(&w, "SELECT waiting_since_ms FROM run"), now_ms - cases[i].waited_ms);
+    }
+    world_close(&w);
+}
+
+TEST(the_thread_is_told_of_what_lasts)
+{
+    struct world w;
+
+    open_bench(&w, NULL);
+    hub_task(&w);
+    CHECK_INT(turn(&w), 0); /* nobody listens at git's address */
+    CHECK_STORED(&w, RUN_NOW, QUEUED_AFTER_ONE_TRY);
+    CHECK_INT(world_int(&w, "SELECT count(*) FROM outbox WHERE body LIKE '%Waiting%'"), 0);
+    world_exec(&w, "UPDATE run SET not_before_ms = 0,"
+                   " waiting_since_ms = waiting_since_ms - 5 * 60000");
+    CHECK_INT(turn(&w), 0);
+    CHECK_STORED_CONTAINS(&w, LAST_STATUS, "**Waiting** for ");
+    world_close(&w);
+}
+
+TEST(after_a_day_it_is_given_up_with_a_last_word)
+{
+    struct world w;
+
+    open_bench(&w, NULL);
+    hub_task(&w);
+    CHECK_INT(turn(&w), 0);
+    world_exec(&w, "UPDATE run SET not_before_ms = 0,"
+                   " waiting_since_ms = waiting_since_ms - 86400001");
+    CHECK_INT(turn(&w), 0);
+    CHECK_STORED(&w, RUN_NOW, "2 4 2");
+    CHECK_STORED_CONTAINS(&w, "SELECT reason FROM task", "gave up after a day: ");
+    CHECK_STORED_CONTAINS(&w, "SELECT reason FROM run", "gave up after a day: ");
+    CHECK_INT(world_int(&w, "SELECT state FROM task"), TASK_FAILED);
+    CHECK_STORED_CONTAINS(&w, LAST_STATUS, "gave up after a day");
+    world_close(&w);
+}
+
+/* ---- nothing that waiting would mend ---- */
+
+static void
+check_fails(struct world *w, const char *reason)
+{
+    CHECK_INT(turn(w), 0);
+    CHECK_STORED(w, RUN_NOW, FAILED_AFTER_ONE_TRY);
+    CHECK_INT(world_int(w, "SELECT state FROM task"), TASK_FAILED);
+    CHECK_STORED_CONTAINS(w, "SELECT reason FROM task", reason);
+    CHECK_STORED_CONTAINS(w, "SELECT reason FROM run", reason);
+    CHECK_INT(turn(w), POLL_MS);
+}
+
+TEST(an_unknown_platform_ends_the_run)
+{
+    struct world w;
+
+    open_bench(&w, NULL);
+    local_task(&w);
+    world_exec(&w, "UPDATE task SET platform = 'teletype'");
+    check_fails(&w, "this program knows no platform teletype");
+    world_close(&w);
+}
+
+TEST(a_missing_repository_ends_the_run)
+{
+    struct world w;
+
+    open_bench(&w, NULL);
+    local_task(&w);
+    RUN("rm -rf %s", w.repository.path);
+    check_fails(&w, w.repository.path);
+    world_close(&w);
+}
+
+TEST(faults_in_the_repositorys_settings_end_the_run_before_any_agent)
+{
+    struct world w;
+
+    open_bench(&w, "cheks: []\\n");
+    local_task(&w);
+    check_fails(&w, ".draftd.yml has faults; no agent was run");
+    CHECK_INT(world_int(&w, "SELECT count(*) FROM step"), 0);
+    world_close(&w);
+}
+
+TEST(an_agent_that_is_not_configured_ends_the_run)
+{
+    struct world w;
+
+    open_bench(&w, "agent: other\\n");
+    local_task(&w);
+    check_fails(&w, "the agent profile \"other\" is not in the operator's configuration");
+    world_close(&w);
+}
+
+TEST(without_any_agent_the_run_ends)
+{
+    struct world w;
+
+    open_bench(&w, NULL);
+    local_task(&w);
+    w.settings.agents = (struct agents_settings){0};
+    check_fails(&w, "no agent is configured: add one under agents.profiles");
+    world_close(&w);
+}
+
+/* ---- being stopped ---- */
+
+TEST(a_process_that_ends_gives_the_run_back_at_once)
+{
+    struct world w;
+
+    open_bench(&w, NULL);
+    local_task(&w);
+    live_stop_all(w.app.live);
+    CHECK_INT(turn(&w), 0);
+    CHECK_STORED(&w, RUN_NOW, QUEUED_AFTER_ONE_TRY);
+    CHECK_INT(world_int(&w, "SELECT waiting_since_ms FROM run"), 0);
+    CHECK(world_int(&w, NOT_BEFORE) <= clock_now_ms());
+    CHECK_STORED(&w, "SELECT lease_owner FROM run", "(null)");
+    world_close(&w);
+}
+
+TEST(a_run_is_in_one_pair_of_hands_only)
+{
+    struct world w;
+    const struct stop *stop;
+    struct err err;
+
+    open_bench(&w, NULL);
+    local_task(&w);
+    CHECK_OK(live_add(w.app.live, 1, &stop, &err), err);
+    CHECK_INT(turn(&w), MS_PER_SECOND);
+    CHECK_STORED(&w, RUN_NOW, QUEUED_AFTER_ONE_TRY);
+    CHECK(!stop_raised(stop));
+    live_remove(w.app.live, 1);
+    world_close(&w);
+}
+
+/* Somebody acts while the worker waits for an engine that says nothing. */
+struct bystander {
+    struct world *world;
+    const char *sql;
+    enum live_reason reason;
+};
+
+static void *
+act_when_live(void *ctx)
+{
+    const struct bystander *bystander = ctx;
+    struct world *w = bystander->world;
+    int64_t stage = 0;
+
+    for (int i = 0; i < 3000 && !(live_has(w->app.live, 1) && stage >= STAGE_SETUP); i++) {
+        struct world_query query = {.sql = "SELECT stage + (branch IS NOT NULL) FROM run, task"};
+        if (!store_read(w->app.store, world_query_in, &query, NULL))
+            stage = query.number;
+        free(query.text);
+        clock_sleep_ms(5);
+    }
+    if (store_transact(w->app.store, world_exec_in, borrowed(bystander->sql), NULL))
+        abort();
+    live_stop(w->app.live, 1, bystander->reason);
+    return NULL;
+}
+
+static void
+turn_beside(struct world *w, const char *sql, enum live_reason reason)
+{
+    static const struct fake_exchange silence[] = {{.then = FAKE_KEEP}};
+    auto_free char *path = str_printf("%s/engine.sock", w->dir);
+    auto_free char *address = str_printf("unix://%s", path);
+    struct fake_http *engine = fake_http_new(path, silence, 1);
+    struct bystander bystander = {.world = w, .sql = sql, .reason = reason};
+    pthread_t thread;
+
+    w->app.sandbox.engine = address;
+    CHECK_INT(pthread_create(&thread, NULL, act_when_live, &bystander), 0);
+    const int64_t pause_ms = turn(w);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    fake_http_free(engine);
+    CHECK_INT(pause_ms, 0);
+}
+
+TEST(who_cancels_is_named_in_the_last_word)
+{
+    struct world w;
+
+    open_bench(&w, NULL);
+    local_task(&w);
+    turn_beside(&w, "UPDATE run SET cancel_requested = 'ann'", LIVE_CANCELED);
+    CHECK_STORED(&w, RUN_NOW, "2 5 1");
+    CHECK_STORED(&w, "SELECT state || ' ' || reason FROM task", "6 cancelled by ann");
+    world_close(&w);
+}
+
+TEST(who_lost_the_lease_changes_nothing_any_more)
+{
+    struct world w;
+
+    open_bench(&w, NULL);
+    local_task(&w);
+    turn_beside(&w,
+                "UPDATE run SET lease_number = lease_number + 1, lease_owner = 'other',"
+                " lease_until_ms = 99",
+                LIVE_SHUTDOWN);
+    CHECK_STORED(&w, "SELECT state || ' ' || lease_owner || ' ' || lease_until_ms FROM run",
+                 "1 other 99");
+    CHECK_INT(world_int(&w, "SELECT state FROM task"), TASK_RUNNING);
+    world_close(&w);
+}
+
+TEST_MAIN()
