@@ -77,6 +77,15 @@ current_step(struct look *look, const struct step_list *steps)
     return NULL;
 }
 
+/* What is shown is a string, which a NUL in the output must not end. */
+static void
+replace_nuls(struct strbuf *text, size_t from)
+{
+    for (size_t i = from; i < text->len; i++)
+        if (text->ptr[i] == '\0')
+            text->ptr[i] = '?';
+}
+
 static int
 look_at_steps(struct db *db, struct look *look, const struct step_list *steps, struct err *err)
 {
@@ -89,6 +98,7 @@ look_at_steps(struct db *db, struct look *look, const struct step_list *steps, s
     const int r = step_read(db, step->id, follow->offset, CHUNK_BYTES, &look->text, err);
     if (r)
         return r;
+    replace_nuls(&look->text, before);
     const size_t got = look->text.len - before;
     follow->offset += (int64_t)got;
     if (got == 0 && step->end != STEP_RUNNING) {
