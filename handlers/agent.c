@@ -196,7 +196,8 @@ agent_read_summary(struct sandbox *box, char **ret_summary, struct err *err)
     AUTO_DONE(strbuf_done) struct strbuf clean = STRBUF_INIT(4 * LIMIT_SUMMARY_BYTES);
     const int r = sandbox_read_file(box, SUMMARY_FILE, LIMIT_SUMMARY_BYTES, &raw, err);
 
-    if (r == ERR_NOTFOUND || (!r && raw.len == 0)) {
+    /* a directory in its place, or one that cannot be read, is no reason to lose the change */
+    if (r == ERR_NOTFOUND || r == ERR_INVALID || (!r && raw.len == 0)) {
         *ret_summary = NULL;
         return 0;
     }

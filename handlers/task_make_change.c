@@ -190,10 +190,8 @@ one_round(struct work *work,
     r = work_progress(work, STAGE_CHECK, round, err);
     if (!r)
         r = checks_run(work, box, PHASE_AFTER, round, rounds->baseline, rounds->after, err);
-    if (!r)
-        r = sandbox_reset(box, rounds->commit, err);
-    *ret_again = any_newly_red(work, rounds);
-    return r;
+    *ret_again = round < rounds->count && any_newly_red(work, rounds);
+    return r || !*ret_again ? r : sandbox_reset(box, rounds->commit, err);
 }
 
 static int

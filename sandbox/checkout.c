@@ -11,9 +11,8 @@
 
 #define BRANCH_BYTES 200U
 
-/* Make an empty repository in place of whatever is there, at DRAFTD_COMMIT on DRAFTD_BRANCH. */
+/* Make a repository around the objects that are there, at DRAFTD_COMMIT on DRAFTD_BRANCH. */
 #define MAKE_REPOSITORY                                                                            \
-    "rm -rf .git\n"                                                                                \
     "git init -q --template= $DRAFTD_FORMAT .\n"                                                   \
     "mkdir -p .git/objects/info .git/info\n"                                                       \
     "printf '%s\\n' " SANDBOX_OBJECTS " >.git/objects/info/alternates\n"                           \
@@ -21,14 +20,14 @@
     "git symbolic-ref HEAD \"refs/heads/$DRAFTD_BRANCH\"\n"
 
 /* What an image has in the workspace goes, unless the repository ignores it. */
-static const char make_script[] =
-    "set -e\n"
-    "mkdir -p \"$HOME\" " SANDBOX_EXCHANGE "\n" MAKE_REPOSITORY "git reset -q --hard\n"
-    "git clean -ffdq\n";
+static const char make_script[] = "set -e\n"
+                                  "mkdir -p \"$HOME\" " SANDBOX_EXCHANGE "\n"
+                                  "rm -rf .git\n" MAKE_REPOSITORY "git reset -q --hard\n"
+                                  "git clean -ffdq\n";
 
 /* Locks and half-done operations of a killed git are cleared away; settings that would hide files
  * do not count; directories without permissions get them back; and a repository that is broken is
- * made anew. */
+ * made anew around its objects, for the commit to go back to may be among them. */
 static const char reset_script[] =
     "export GIT_DIR=" SANDBOX_WORKSPACE "/.git GIT_WORK_TREE=" SANDBOX_WORKSPACE "\n"
     "g='git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.sparseCheckout=false\n"
@@ -45,7 +44,11 @@ static const char reset_script[] =
     "put_back && exit\n"
     "chmod -R u+rwX . 2>/dev/null\n"
     "put_back && exit\n"
-    "unset GIT_DIR GIT_WORK_TREE\n" MAKE_REPOSITORY "export GIT_DIR=" SANDBOX_WORKSPACE
+    "unset GIT_DIR GIT_WORK_TREE\n"
+    "export HOME=/nonexistent XDG_CONFIG_HOME=/nonexistent GIT_CONFIG_GLOBAL=/dev/null\n"
+    "if [ -L .git ] || [ ! -d .git ]; then rm -rf .git; fi\n"
+    "for f in .git/* .git/.[!.]*; do [ \"$f\" = .git/objects ] || rm -rf \"$f\"; "
+    "done\n" MAKE_REPOSITORY "export GIT_DIR=" SANDBOX_WORKSPACE
     "/.git GIT_WORK_TREE=" SANDBOX_WORKSPACE "\n"
     "put_back\n";
 

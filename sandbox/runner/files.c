@@ -1,5 +1,5 @@
-/* put and get: the two other things that the runner's executable can do. Opened without blocking,
- * so that a pipe in a file's place ends in an error. */
+/* put and get: the two other things that the runner's executable can do. What stands in the way of
+ * a file is removed, and a pipe that is to be read is opened without blocking. */
 #include "sandbox/runner/files.h"
 
 #include "sandbox/protocol.h"
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define CHUNK_BYTES 65536U
 
@@ -60,8 +61,9 @@ int
 files_put(const char *path)
 {
     make_parents(path);
-    auto_close const int fd =
-        open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0644);
+    if (unlink(path) && errno == EISDIR)
+        (void)rmdir(path); /* a failure shows when the file is opened */
+    auto_close const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0 || copy(STDIN_FILENO, fd, ~0ULL))
         return fail(path);
     return 0;

@@ -100,8 +100,29 @@ TEST(writes_and_reads_files)
     CHECK_INT(sandbox_read_file(sandbox, "/nowhere/x", 5, &back, &err), ERR_NOTFOUND);
     CHECK_INT(sandbox_read_file(sandbox, "relative", 5, &back, &err), ERR_INVALID);
     CHECK_INT(sandbox_write_file(sandbox, "/usr/x", bytes, &err), ERR_INVALID);
-    fixture_run("mkfifo /tmp/pipe");
-    CHECK_INT(sandbox_write_file(sandbox, "/tmp/pipe", bytes, &err), ERR_INVALID);
+}
+
+TEST(what_stands_in_the_way_of_a_file_is_removed_and_links_are_not_followed)
+{
+    static const char *const obstacles[] = {
+        "mkfifo /tmp/it",
+        "mkdir /tmp/it",
+        "ln -s /tmp/elsewhere /tmp/it",
+        "echo old >/tmp/it; chmod 0 /tmp/it",
+    };
+    struct err err = {0};
+
+    for (size_t i = 0; i < sizeof(obstacles) / sizeof(obstacles[0]); i++) {
+        fixture_begin();
+        struct sandbox *const sandbox = fixture_open_plain();
+        fixture_run(obstacles[i]);
+        CHECK_OK(sandbox_write_file(sandbox, "/tmp/it", bytes_of_str("new\n"), &err), err);
+        CHECK_STR(fixture_run("cat /tmp/it; ls /tmp/elsewhere 2>/dev/null")->output, "new\n");
+    }
+    fixture_begin();
+    struct sandbox *const sandbox = fixture_open_plain();
+    fixture_run("mkdir -p /tmp/it/full");
+    CHECK_INT(sandbox_write_file(sandbox, "/tmp/it", bytes_of_str("new\n"), &err), ERR_INVALID);
 }
 
 /* Notes when the first output came. */
@@ -439,6 +460,31 @@ TEST(reset_puts_back_what_checks_did)
         if (!str_equal(run->output, "hello\na\nrefs/heads/" FIXTURE_BRANCH
                                     "\nkept\n.git .gitignore dir hello.txt node_modules 1\n"))
             TEST_FAIL("%s: %s", mischief[i], run->output);
+    }
+}
+
+TEST(reset_finds_what_was_exported_in_a_broken_repository)
+{
+    static const char *const mischief[] = {
+        "rm -rf .git",
+        "rm -rf .git; echo 'gitdir: /etc' >.git",
+        "git config include.path /etc/passwd; mkdir -p /tmp/home; cp .git/config "
+        "/tmp/home/.gitconfig",
+        "rm .git/HEAD; rm -rf .git/refs; mkdir .git/HEAD",
+    };
+
+    for (size_t i = 0; i < sizeof(mischief) / sizeof(mischief[0]); i++) {
+        struct sandbox_export export;
+        struct err err = {0};
+        fixture_begin();
+        struct sandbox *const sandbox = fixture_open_plain();
+        fixture_run("echo changed >hello.txt");
+        fixture_run(mischief[i]);
+        CHECK_OK(export_to_nowhere(sandbox, &export, &err), err);
+        fixture_run("echo by a check >hello.txt");
+        if (sandbox_reset(sandbox, export.commit, &err))
+            TEST_FAIL("%s: %s", mischief[i], err.msg);
+        CHECK_STR(fixture_run("cat hello.txt")->output, "changed\n");
     }
 }
 
