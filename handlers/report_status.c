@@ -184,6 +184,12 @@ append_canceled(struct strbuf *buf, const struct report_input *input)
         strbuf_add_str(buf, reason ? ": " : "");
         append_sentence(buf, reason ? reason : "");
     }
+    /* the platform may have done what it was asked for although nobody heard its answer */
+    if (input->run && input->run->stage == STAGE_PUBLISH && input->task->branch) {
+        strbuf_add_str(buf, "\nIt was being published already: the branch ");
+        report_append_code(buf, input->task->branch, 2 * NAME_BYTES);
+        strbuf_add_str(buf, " may be there, and a draft from it.\n");
+    }
 }
 
 static void

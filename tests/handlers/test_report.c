@@ -244,6 +244,11 @@ TEST(status_unchanged_held_and_canceled)
     run.cancel_requested = text("@octocat");
     auto_free char *canceled = status_of(&input);
     CHECK_CONTAINS(canceled, "**Cancelled** by @\u200Doctocat.\n");
+    CHECK(!strstr(canceled, "published"));
+    run.stage = STAGE_PUBLISH;
+    task.branch = text("draftd/1-it");
+    auto_free char *published = status_of(&input);
+    CHECK_CONTAINS(published, "being published already: the branch `draftd/1-it` may be there");
 }
 
 /* ---- the draft ---- */
