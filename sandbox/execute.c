@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+/* How long a step says nothing before its output's receiver is told. */
+#define SILENCE_MS 250
+
 /* The runner's own time to end a step and to say so, on top of the step's. */
 #define REPORT_MS (15 * MS_PER_SECOND)
 
@@ -82,6 +85,27 @@ take_output(struct execution *execution, const struct frame *frame, struct err *
     return 0;
 }
 
+/* The next frame. While the step is silent, who gathers its output is told so now and then. */
+static int
+next_frame(struct sandbox *sandbox,
+           const struct execution *execution,
+           int64_t deadline_ms,
+           struct frame *ret_frame,
+           struct err *err)
+{
+    const struct sandbox_command *const command = execution->command;
+
+    for (;;) {
+        const int64_t pause_ms = clock_mono_ms() + SILENCE_MS;
+        const bool last = pause_ms >= deadline_ms || !command->output || execution->refused;
+        const int result =
+            channel_receive(&sandbox->channel, last ? deadline_ms : pause_ms, ret_frame, err);
+        if (result != ERR_TIMEOUT || last)
+            return result;
+        (void)command->output(command->output_ctx, false, (struct bytes){0});
+    }
+}
+
 /* Receive until the step is over. */
 static int
 receive_until_exit(struct sandbox *sandbox,
@@ -92,7 +116,7 @@ receive_until_exit(struct sandbox *sandbox,
 {
     for (;;) {
         struct frame frame;
-        int result = channel_receive(&sandbox->channel, deadline_ms, &frame, err);
+        int result = next_frame(sandbox, execution, deadline_ms, &frame, err);
         if (result)
             return result;
         if (frame.type == FRAME_EXIT && step_exit_decode(frame.payload, ret_exit) == 0)

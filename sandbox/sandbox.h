@@ -89,7 +89,8 @@ MUST_CHECK int sandbox_open(const struct sandbox_host *host,
 void sandbox_close(struct sandbox *sandbox);
 AUTO_DEFINE(struct sandbox *, sandbox_close)
 
-/* Receives output as it comes. Return non-zero to drop the rest of this step's output. */
+/* Receives output as it comes; without bytes when a step was silent for a moment, so that what was
+ * gathered can be handed on. Return non-zero to drop the rest of this step's output. */
 typedef int (*sandbox_output_fn)(void *ctx, bool is_stderr, struct bytes output);
 
 struct sandbox_command {

@@ -59,6 +59,16 @@ test('cancel and retry from the command line', async () => {
     assert.match(refused.stderr, /nothing of task \d+ is under way/);
 });
 
+test('what a step prints is there to be followed while it runs', async () => {
+    world.local.push({ name: 'demo/live', path: world.makeBare('live', usual('echo one; echo two; sleep 4; echo three >notes.txt\n')) });
+    await world.restart();
+    assert.equal((await world.deliverLocal({ ...request, repository: 'demo/live' })).status, 202);
+    const { id } = await until('the task', () => world.task('demo/live'));
+    await until('both lines', () => /one\ntwo\n$/.test(world.cli('logs', String(id))));
+    assert.equal(world.show('demo/live').state, 'running');
+    assert.equal((await world.ended('demo/live')).state, 'drafted');
+});
+
 /// `draftd run` with a configuration and a home of its own.
 function run(checkout, ...args) {
     const config = join(world.dir, 'run.yml');
