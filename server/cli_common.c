@@ -9,6 +9,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 bool
 cli_take_option(struct cli *cli, int option)
@@ -101,11 +102,37 @@ cli_read_id(const char *text, int64_t *ret_id)
     return false;
 }
 
+/* Control characters: of ASCII, and U+0080 to U+009F, which terminals obey as well. Writes how many
+ * bytes it takes. */
+static bool
+is_control(const char *text, size_t *ret_bytes)
+{
+    const unsigned char first = (unsigned char)text[0];
+    const unsigned char second = first ? (unsigned char)text[1] : 0;
+
+    *ret_bytes = first == 0xC2 && second >= 0x80 && second <= 0x9F ? 2 : 1;
+    return first < 0x20 || first == 0x7F || *ret_bytes == 2;
+}
+
+static void
+print_visible(const char *text, const char *allowed)
+{
+    size_t bytes = 1;
+
+    for (const char *p = text; p && *p; p += bytes) {
+        const bool hidden = is_control(p, &bytes) && !strchr(allowed, *p);
+        (void)putchar(hidden ? '?' : *p);
+    }
+}
+
 void
 cli_print_outside(const char *text)
 {
-    for (const char *p = text; p && *p; p++) {
-        const unsigned char c = (unsigned char)*p;
-        (void)putchar((c < 0x20 && c != '\n' && c != '\t') || c == 0x7F ? '?' : c);
-    }
+    print_visible(text, "\n\t");
+}
+
+void
+cli_print_line(const char *text)
+{
+    print_visible(text, "");
 }

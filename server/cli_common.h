@@ -48,3 +48,7 @@ bool cli_read_id(const char *text, int64_t *ret_id);
 /* Print text that came from outside to a terminal or a pipe: escape sequences and control
  * characters other than line end and tab are shown as '?'. */
 void cli_print_outside(const char *text);
+
+/* As cli_print_outside(), for what is to stay in its line of a listing: line ends and tabs are
+ * shown as '?' as well. */
+void cli_print_line(const char *text);

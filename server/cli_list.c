@@ -55,7 +55,7 @@ print_table(const struct task_list *tasks)
 
         (void)printf("%-6" PRId64 " %-10s %-24s %-24s ", task->id, task_state_name(task->state),
                      clock_format(task->updated_ms, when), task->repository);
-        cli_print_outside(title);
+        cli_print_line(title);
         (void)putchar('\n');
     }
 }

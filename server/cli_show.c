@@ -72,7 +72,7 @@ print_field(const char *name, const char *value)
     if (!value || !*value)
         return;
     (void)printf("%-14s ", name);
-    cli_print_outside(value);
+    cli_print_line(value);
     (void)putchar('\n');
 }
 
@@ -89,9 +89,11 @@ print_task(const struct task *task)
     print_field("created", clock_format(task->created_ms, when));
     print_field("updated", clock_format(task->updated_ms, when));
     print_field("branch", task->branch);
-    if (task->draft_number)
-        (void)printf("%-14s %" PRId64 " %s\n", "draft", task->draft_number,
-                     task->draft_url ? task->draft_url : "");
+    if (task->draft_number) {
+        (void)printf("%-14s %" PRId64 " ", "draft", task->draft_number);
+        cli_print_line(task->draft_url);
+        (void)putchar('\n');
+    }
     print_field("last word", task->reason);
 }
 
@@ -104,7 +106,7 @@ print_run(const struct run *run)
     else
         (void)printf(", %s, round %" PRId64, run_stage_name(run->stage), run->round);
     (void)printf(" (%s by ", run->trigger_kind);
-    cli_print_outside(run->trigger_actor);
+    cli_print_line(run->trigger_actor);
     (void)puts(")");
 }
 
@@ -148,7 +150,7 @@ print_owed(const struct outbox_list *owed)
             continue;
         (void)printf("%-14s message %" PRId64 " %s after %" PRId64 " attempts: ", "owed",
                      message->id, outbox_state_name(message->state), message->attempts);
-        cli_print_outside(message->reason ? message->reason : "not tried yet");
+        cli_print_line(message->reason ? message->reason : "not tried yet");
         (void)putchar('\n');
     }
 }
@@ -166,7 +168,7 @@ print_text(const struct view *view)
         return;
     (void)printf("\n%s -> %s, at %s\n\n# ", view->draft->branch, view->draft->base_branch,
                  view->draft->head_commit);
-    cli_print_outside(view->draft->title);
+    cli_print_line(view->draft->title);
     (void)puts("\n");
     cli_print_outside(view->draft->body);
 }
