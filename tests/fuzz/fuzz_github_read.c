@@ -1,0 +1,43 @@
+/* Any bytes as the body of a GitHub delivery, after one line with the event's name: an event that
+ * is whole, or a refusal. */
+#include "handlers/event.h"
+#include "handlers/github.h"
+#include "handlers/platform.h"
+#include "handlers/settings.h"
+#include "server/base/str.h"
+#include "tests/fuzz/fuzz.h"
+
+static const struct settings settings = {
+    .bot = {.name = (char *)(uintptr_t) "draftd", .label = (char *)(uintptr_t) "draftd"},
+    .github = {.present = true, .login = (char *)(uintptr_t) "draftd-bot"},
+};
+
+static void
+check_asks(const struct event *event)
+{
+    ALWAYS(event->trigger && !event->reason);
+    ALWAYS(event->repository && repository_name_is_sane(event->repository));
+    ALWAYS(event->origin && str_starts_with(event->origin, "github:"));
+    ALWAYS(event->order_key && str_equal(event->order_key, event->origin));
+    ALWAYS(event->number > 0 && event->title && event->actor);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const uint8_t *end = memchr(data, '\n', size);
+    const size_t len = end ? (size_t)(end - data) : size;
+    auto_free char *name = strndup((const char *)data, len);
+    const size_t start = end ? len + 1 : size;
+    AUTO(event_free) struct event *event = NULL;
+
+    const int r =
+        github_read_event(&settings, name, bytes_of(data + start, size - start), &event, NULL);
+    ALWAYS(r == 0 || r == ERR_INVALID);
+    ALWAYS((r == 0) == (event != NULL));
+    if (event && event->kind == EVENT_IGNORED)
+        ALWAYS(event->reason);
+    else if (event)
+        check_asks(event);
+    return 0;
+}
