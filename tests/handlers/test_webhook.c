@@ -175,7 +175,6 @@ TEST(what_is_not_signed_is_not_stored)
 
 TEST(other_heads_and_places_are_refused)
 {
-    AUTO_DONE(strbuf_done) struct strbuf text = STRBUF_INIT(4096);
     struct receiver r;
     struct reply reply;
     int fd;
