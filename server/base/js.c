@@ -36,6 +36,26 @@ check_size(struct bytes text, struct err *err)
     return 0;
 }
 
+/* Write "\ufffd" in place of each "\u0000". */
+static void
+replace_nuls(char *text, size_t len)
+{
+    for (size_t i = 0; i + 1 < len; i++) {
+        if (text[i] != '\\')
+            continue;
+        i++; /* what it escapes is no backslash of its own */
+        if (text[i] == 'u' && len - i > 4 && memcmp(text + i + 1, "0000", 4) == 0)
+            memcpy(text + i + 1, "fffd", 4);
+    }
+}
+
+static json_t *
+load(struct bytes text, json_error_t *ret_fault)
+{
+    return json_loadb(text.ptr ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
+                      ret_fault);
+}
+
 int
 js_parse(struct bytes text, json_t **ret_json, struct err *err)
 {
@@ -44,8 +64,15 @@ js_parse(struct bytes text, json_t **ret_json, struct err *err)
 
     if (r)
         return r;
-    json_t *json = json_loadb(text.ptr ? text.ptr : "", text.len,
-                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
+    json_t *json = load(text, &fault);
+    if (!json && json_error_code(&fault) == json_error_null_character) {
+        auto_free char *copy = malloc(text.len);
+        if (!copy)
+            return err_set(err, ERR_NOMEM, "out of memory");
+        memcpy(copy, text.ptr, text.len);
+        replace_nuls(copy, text.len);
+        json = load(bytes_of(copy, text.len), &fault);
+    }
     if (!json)
         return err_set(err, ERR_INVALID, "not JSON: line %d, column %d: %s", fault.line,
                        fault.column, fault.text);

@@ -11,10 +11,11 @@
 #include <jansson.h>
 #include <stdint.h>
 
-/* Parse one JSON value (RFC 8259), strictly: duplicate members, trailing text, invalid UTF-8, NUL in
- * strings, nesting over 64 and more than a million values are refused, the latter two before a tree is
- * built.
- * Owns: *ret_json is the caller's, json_decref().   Errors: ERR_INVALID with line and column. */
+/* Parse one JSON value (RFC 8259), strictly: duplicate members, trailing text, invalid UTF-8,
+ * nesting over 64 and more than a million values are refused, the latter two before a tree is
+ * built. The character U+0000, which no text of ours can hold, becomes U+FFFD: whoever writes one
+ * into a comment makes nothing unreadable. Owns: *ret_json is the caller's, json_decref(). Errors:
+ * ERR_INVALID with line and column. */
 MUST_CHECK int js_parse(struct bytes text, json_t **ret_json, struct err *err);
 
 static inline void

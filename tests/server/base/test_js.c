@@ -88,7 +88,6 @@ TEST(what_is_not_strict_json_is_refused)
         "\"\n\"",
         "\"a",
         "{\"a\":1,\"a\":2}",
-        "\"\\u0000\"",
         "{\"\\u0000\":1}",
         "\"\xFF\"",
         "\"\xC0\x80\"",
@@ -110,6 +109,17 @@ TEST(what_is_not_strict_json_is_refused)
     CHECK_INT(js_parse(bytes_of("[1]\0", 4), &json, NULL), ERR_INVALID);
     CHECK_INT(js_parse(bytes_of(NULL, 0), &json, NULL), ERR_INVALID);
     CHECK(!json);
+}
+
+TEST(nul_becomes_the_replacement_character)
+{
+    static const char text[] = "{\"a\":\"x\\u0000y\\\\u0000\\\\\\u0000\",\"b\":\"\\u00001\"}";
+    AUTO(js_free) json_t *json = NULL;
+    struct err err;
+
+    CHECK_OK(js_parse(bytes_of_str(text), &json, &err), err);
+    CHECK_STR(js_str(json, "a"), "x\uFFFDy\\u0000\\\uFFFD");
+    CHECK_STR(js_str(json, "b"), "\uFFFD1");
 }
 
 TEST(values_of_every_kind_are_read)
