@@ -139,13 +139,13 @@ answer_runner(struct door *door, struct MHD_Connection *connection)
 
 /* The router: what can be asked for at the door. Bodies are not waited for. */
 static enum MHD_Result
-answer(void *ctx,
+answer(void *ctx, /* NOLINT(readability-function-size): libmicrohttpd's type */
        struct MHD_Connection *connection,
        const char *path,
        const char *method,
        const char *version,
        const char *body,
-       size_t *body_len,
+       size_t *body_len, /* NOLINT(readability-non-const-parameter) */
        void **request_ctx)
 {
     (void)version;

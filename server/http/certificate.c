@@ -28,7 +28,10 @@ AUTO_DEFINE(BIGNUM *, BN_free)
 
 /* A key with a pass phrase: never ask on the terminal. */
 static int
-no_pass_phrase(char *buffer, int size, int writing, void *data)
+no_pass_phrase(char *buffer, /* NOLINT(readability-non-const-parameter): OpenSSL's type */
+               int size,
+               int writing,
+               void *data)
 {
     (void)buffer;
     (void)size;

@@ -237,7 +237,7 @@ on_end(struct http_exchange *exchange)
 }
 
 enum MHD_Result
-exchange_on_request(void *cls,
+exchange_on_request(void *cls, /* NOLINT(readability-function-size): libmicrohttpd's type */
                     struct MHD_Connection *connection,
                     const char *path,
                     const char *method,

@@ -33,7 +33,7 @@ matches(const char *signature, const unsigned char mac[MAC_BYTES])
 }
 
 static enum MHD_Result
-on_request(void *cls,
+on_request(void *cls, /* NOLINT(readability-function-size): libmicrohttpd's type */
            struct MHD_Connection *connection,
            const char *path,
            const char *method,
