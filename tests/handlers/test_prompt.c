@@ -47,6 +47,7 @@ count_unfenced(const char *prompt, const char *part)
     for (const char *line = prompt; *line; line += strcspn(line, "\n") + 1) {
         const size_t run = strspn(line, "`");
         auto_free char *copy = strndup(line, strcspn(line, "\n"));
+        CHECK(copy);
         if (!fence && run >= 3)
             fence = run;
         else if (fence && run >= fence && line[run] == '\n')

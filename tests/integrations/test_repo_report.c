@@ -118,6 +118,7 @@ TEST(an_answer_cut_anywhere_takes_nothing_it_should_not)
     strbuf_add(&whole, answer.ptr, answer.len);
     for (size_t len = 0; len < whole.len; len++) {
         auto_free char *part = malloc(len + 1);
+        CHECK(part);
         memcpy(part, whole.ptr, len);
         taken = false;
         const int r = repo_report_parse(bytes_of(part, len), REF, &taken, &said, &err);

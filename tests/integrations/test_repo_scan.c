@@ -88,6 +88,7 @@ TEST(a_pack_cut_anywhere_is_refused)
     for (size_t len = 0; len < pack.bytes.len; len++) {
         /* A copy, so that reading beyond it is seen. */
         auto_free char *part = malloc(len + 1);
+        CHECK(part);
         memcpy(part, pack.bytes.ptr, len);
         CHECK_INT(repo_scan_pack(bytes_of(part, len), &limits, &err), ERR_INVALID);
     }
@@ -103,6 +104,7 @@ TEST(every_changed_byte_is_survived)
     for (size_t i = 0; i < pack.bytes.len - 20; i++) {
         for (unsigned bit = 0; bit < 8; bit++) {
             auto_free char *copy = malloc(pack.bytes.len);
+            CHECK(copy);
             memcpy(copy, pack.bytes.ptr, pack.bytes.len);
             copy[i] ^= (char)(1U << bit);
             (void)!repo_scan_pack(bytes_of(copy, pack.bytes.len), &limits, &err);
@@ -162,6 +164,7 @@ TEST(many_objects_that_are_huge_together_are_refused)
 {
     auto_free char *zeros = calloc(1, 1 << 20);
 
+    CHECK(zeros);
     pack_begin(&pack);
     for (int i = 0; i < 5; i++) {
         zeros[0] = (char)i;

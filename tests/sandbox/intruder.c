@@ -87,7 +87,10 @@ attack_runner(void)
     printf("ptrace %s, ", ptrace(PTRACE_ATTACH, 1, NULL, NULL) ? "refused" : "ATTACHED");
     printf("memory %s, ", open("/proc/1/mem", O_RDWR) < 0 ? "refused" : "OPENED");
     printf("vm %s, ", process_vm_readv(1, &local, 1, &remote, 1, 0) < 0 ? "refused" : "READ");
-    printf("files %s, ", opendir("/proc/1/fd") ? "OPENED" : "refused");
+    DIR *const files = opendir("/proc/1/fd");
+    printf("files %s, ", files ? "OPENED" : "refused");
+    if (files)
+        closedir(files);
     kill(1, SIGKILL);
     kill(1, SIGSTOP);
     kill(1, SIGTERM);

@@ -29,7 +29,7 @@ static unsigned held_count;                  /* under held_lock */
 static int
 make_state(void *ctx, const struct http_request *request, void **ret_state, struct err *err)
 {
-    struct state *state = calloc(1, sizeof(*state));
+    auto_free struct state *state = calloc(1, sizeof(*state));
 
     (void)ctx;
     if (!state || http_request_path(request)[0] != '/' || !http_request_peer(request)[0])
@@ -38,7 +38,7 @@ make_state(void *ctx, const struct http_request *request, void **ret_state, stru
     if (!state->pieces || !EVP_DigestInit_ex(state->pieces, EVP_sha256(), NULL))
         return err_set(err, ERR_NOMEM, "out of memory");
     atomic_fetch_add(&live_states, 1);
-    *ret_state = state;
+    *ret_state = TAKE(state);
     return 0;
 }
 

@@ -58,6 +58,7 @@ check_sum(size_t len)
     char hex[SHA256_HEX_BYTES];
     char expected[128];
 
+    CHECK(body);
     for (size_t i = 0; i < len; i++)
         body[i] = client_pattern(i);
     CHECK_INT(crypto_sha256_hex(bytes_of(body, len), hex, NULL), 0);
@@ -239,8 +240,8 @@ TEST(large_refused_bodies_are_answered_at_once)
 
 TEST(expect_continue)
 {
-    static const char *const head = "POST %s HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\n"
-                                    "Content-Length: 4\r\n\r\n";
+    static const char head[] = "POST %s HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\n"
+                               "Content-Length: 4\r\n\r\n";
     char text[256];
 
     begin();

@@ -43,6 +43,8 @@ long_text(size_t len)
 {
     char *text = malloc(len + 1);
 
+    if (!text)
+        abort();
     memset(text, 'a', len);
     text[len] = '\0';
     return text;

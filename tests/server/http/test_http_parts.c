@@ -70,6 +70,7 @@ fill(struct spool *spool, const char *dir, size_t total, size_t piece, uint64_t 
 {
     char *bytes = malloc(piece);
 
+    CHECK(bytes);
     memset(bytes, 'x', piece);
     for (size_t done = 0; done < total; done += piece)
         CHECK_OK(spool_append(spool, dir, expected, bytes_of(bytes, piece), &err), err);
