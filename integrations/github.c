@@ -168,8 +168,7 @@ github_get_repository(struct github *github,
     read.archived = js_bool(json, "archived", false);
     if (!read.full_name || !read.default_branch)
         return err_set(err, ERR_NOMEM, "out of memory");
-    *ret_repository = read;
-    read = (struct github_repository){0};
+    *ret_repository = TAKE_STRUCT(read);
     return 0;
 }
 

@@ -40,8 +40,7 @@ read_pull(const json_t *json, struct github_pull *ret_pull, struct err *err)
     pull.body = str_dup(body ? body : "");
     if (!pull.url || !pull.head_commit || !pull.body)
         return err_set(err, ERR_NOMEM, "out of memory");
-    *ret_pull = pull;
-    pull = (struct github_pull){0};
+    *ret_pull = TAKE_STRUCT(pull);
     return 0;
 }
 

@@ -51,6 +51,14 @@ cleanup_close(const int *fd)
         taken_;                                                                                    \
     })
 
+/* Move a structure out of its variable, which owns nothing from then on. */
+#define TAKE_STRUCT(variable)                                                                      \
+    ({                                                                                             \
+        __auto_type taken_ = (variable);                                                           \
+        (variable) = (__typeof__(taken_)){0};                                                      \
+        taken_;                                                                                    \
+    })
+
 /* Move a file descriptor out of its variable. */
 #define TAKE_FD(variable)                                                                          \
     ({                                                                                             \
