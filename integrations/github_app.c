@@ -134,13 +134,9 @@ github_tokens_get(struct github_tokens *tokens,
     return result;
 }
 
-/* Call under lock.  Takes both pointers over on success. */
+/* Call under lock.  What the entry points to belongs to `tokens` from then on, but on failure. */
 static int
-append(struct github_tokens *tokens,
-       char *repository,
-       struct secret *token,
-       int64_t expires_ms,
-       struct err *err)
+append(struct github_tokens *tokens, const struct entry *entry, struct err *err)
 {
     struct entry *const longer =
         reallocarray(tokens->entries, tokens->count + 1, sizeof(*tokens->entries));
@@ -148,8 +144,7 @@ append(struct github_tokens *tokens,
     if (!longer)
         return err_set(err, ERR_NOMEM, "out of memory");
     tokens->entries = longer;
-    tokens->entries[tokens->count++] =
-        (struct entry){.repository = repository, .token = token, .expires_ms = expires_ms};
+    tokens->entries[tokens->count++] = *entry;
     return 0;
 }
 
@@ -175,7 +170,8 @@ github_tokens_put(struct github_tokens *tokens,
         if (entry->expires_ms <= now_ms || str_equal_nocase(entry->repository, repository))
             drop(tokens, entry);
     }
-    result = append(tokens, name, copy, expires_ms, err);
+    result = append(
+        tokens, &(struct entry){.repository = name, .token = copy, .expires_ms = expires_ms}, err);
     (void)pthread_mutex_unlock(&tokens->lock);
     if (result)
         return result;
