@@ -232,20 +232,18 @@ judge_status(struct stream *stream, long status)
 static int
 follow_redirect(struct stream *stream)
 {
+    struct repo_wire *wire = stream->wire;
     const char *url = NULL;
     const char *suffix = strstr(stream->url, "/info/refs?");
 
     if (curl_easy_getinfo(stream->easy, CURLINFO_EFFECTIVE_URL, &url) || !url || !suffix ||
         !str_ends_with(url, suffix))
-        return err_set(&stream->wire->err, ERR_REMOTE,
-                       "%s redirects to something that is not a git repository",
-                       stream->wire->base);
-    char *base = strndup(url, strlen(url) - strlen(suffix));
+        return err_set(&wire->err, ERR_REMOTE,
+                       "%s redirects to something that is not a git repository", wire->base);
+    auto_free char *base = strndup(url, strlen(url) - strlen(suffix));
     if (!base)
-        return err_set(&stream->wire->err, ERR_NOMEM, "out of memory");
-    free(stream->wire->base);
-    stream->wire->base = base;
-    return 0;
+        return err_set(&wire->err, ERR_NOMEM, "out of memory");
+    return str_set(&wire->base, base, &wire->err);
 }
 
 /* A page of a proxy or of a login form must not be taken for git's answer. */
@@ -483,7 +481,7 @@ repo_wire_exchange(struct repo_wire *wire,
     stream->service = service_of(action);
     stream->body = -1;
     stream->in.max = MAX_PENDING_BYTES;
-    *ret_stream = &stream->parent;
+    *ret_stream = (git_smart_subtransport_stream *)stream; /* its first member */
     return 0;
 }
 
@@ -529,7 +527,7 @@ subtransport_new(git_smart_subtransport **ret_transport, git_transport *owner, v
     transport->parent.close = subtransport_close;
     transport->parent.free = subtransport_free;
     transport->wire = wire;
-    *ret_transport = &transport->parent;
+    *ret_transport = (git_smart_subtransport *)transport; /* its first member */
     return 0;
 }
 
