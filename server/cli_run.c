@@ -63,7 +63,6 @@ read_options(int argc, char **argv, struct run_options *options)
     };
     int option;
 
-    options->repo = ".";
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
         if (option == 'h') {
             (void)fputs(usage, stdout);
@@ -318,7 +317,7 @@ int
 cli_run(int argc, char **argv)
 {
     AUTO(settings_free) struct settings *settings = NULL;
-    struct run_options options = {0};
+    struct run_options options = {.repo = ".", .text = ""};
     sigset_t signals;
     int status = read_options(argc, argv, &options);
 

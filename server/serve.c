@@ -190,8 +190,6 @@ read_options(int argc, char **argv, struct serve_options *options)
             options->receives = false;
         else if (option == 'r' && !str_equal(optarg, "all"))
             return cli_misused("--role is all, receive or work, not '%s'", optarg);
-        else if (option == '?')
-            return cli_misused("serve does not know that option");
         else if (option != 'r' && !cli_take_option(&options->cli, option))
             return cli_misused("serve does not know that option");
     }

@@ -450,6 +450,18 @@ report(const struct web *web, const struct exchange *exchange, CURLcode code, st
                    detailed ? exchange->curl_text : curl_easy_strerror(code));
 }
 
+/* How the one transfer ended, or why it cannot go on. */
+static CURLcode
+outcome(const struct web *web, CURLMcode code)
+{
+    int waiting;
+
+    if (code)
+        return code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_FAILED_INIT;
+    const CURLMsg *const message = curl_multi_info_read(web->multi, &waiting);
+    return message ? message->data.result : CURLE_FAILED_INIT;
+}
+
 /* Runs the prepared handle to its end.  Returns false when asked to stop. */
 static bool
 drive(struct web *web, const struct stop *stop, CURLcode *ret_code)
@@ -461,16 +473,10 @@ drive(struct web *web, const struct stop *stop, CURLcode *ret_code)
         CURLMcode code = curl_multi_perform(web->multi, &running);
         if (code == CURLM_OK && running > 0)
             code = curl_multi_poll(web->multi, &wake, stop ? 1 : 0, POLL_SLICE_MS, NULL);
-        if (code) {
-            *ret_code = code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_FAILED_INIT;
+        if (code || running == 0) {
+            *ret_code = outcome(web, code);
             return true;
         }
-        if (running > 0)
-            continue;
-        int waiting;
-        const CURLMsg *const message = curl_multi_info_read(web->multi, &waiting);
-        *ret_code = message ? message->data.result : CURLE_FAILED_INIT;
-        return true;
     }
     /* A name lookup that hangs must not hold up the stop: its thread ends by itself. */
     (void)curl_easy_setopt(web->easy, CURLOPT_QUICK_EXIT, 1L);

@@ -148,7 +148,7 @@ headcount_leave(struct headcount *headcount, const struct headcount_key *key)
     struct node **place = find_place(headcount, key);
     struct node *node = *place;
     headcount->connections--;
-    if (--node->count == 0) {
+    if (node && --node->count == 0) {
         *place = node->next;
         node->next = headcount->free;
         headcount->free = node;

@@ -87,13 +87,13 @@ open_listener(const struct http_options *options, int *ret_fd, struct err *err)
 static uint16_t
 bound_port(int fd)
 {
-    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    struct sockaddr_in6 address = {.sin6_family = AF_UNSPEC};
     socklen_t len = sizeof(address);
 
     if (getsockname(fd, (struct sockaddr *)&address, &len))
         return 0;
     /* The port is at the same place in both families. */
-    return ntohs(((const struct sockaddr_in *)&address)->sin_port);
+    return ntohs(address.sin6_port);
 }
 
 static int64_t
