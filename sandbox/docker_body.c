@@ -99,13 +99,13 @@ labels(const struct container_spec *spec)
 static json_t *
 host_config(const struct container_spec *spec, enum docker_kind kind, bool map_ids)
 {
+    const json_int_t memory = spec->memory_mib * MIB;
     json_t *const config =
         json_pack("{s:s, s:I, s:I, s:I, s:I, s:[s], s:[s], s:b, s:s, s:b, s:o}", "NetworkMode",
-                  "none", "Memory", (json_int_t)(spec->memory_mib * MIB), "MemorySwap",
-                  (json_int_t)(spec->memory_mib * MIB), "NanoCpus", (json_int_t)(spec->cpus * NANO),
-                  "PidsLimit", (json_int_t)spec->processes, "CapDrop", "ALL", "SecurityOpt",
-                  "no-new-privileges", "ReadonlyRootfs", 1, "IpcMode", "private", "Init", 0,
-                  "Binds", binds(spec));
+                  "none", "Memory", memory, "MemorySwap", memory, "NanoCpus",
+                  (json_int_t)(spec->cpus * NANO), "PidsLimit", (json_int_t)spec->processes,
+                  "CapDrop", "ALL", "SecurityOpt", "no-new-privileges", "ReadonlyRootfs", 1,
+                  "IpcMode", "private", "Init", 0, "Binds", binds(spec));
     if (!config || add_places(config, spec, kind) ||
         (map_ids && kind == DOCKER_PODMAN &&
          json_object_set_new(config, "UsernsMode", json_string(USERNS)))) {
@@ -207,19 +207,15 @@ int
 docker_read_list(const json_t *answer, struct container_list *ret_list, struct err *err)
 {
     struct container_list list = {0};
-    size_t i;
-    const json_t *item;
+    const size_t count = json_array_size(answer);
 
     if (!json_is_array(answer))
         return err_set(err, ERR_REMOTE, "the engine's list of containers is not one");
-    if (json_array_size(answer) > 0) {
-        list.items = calloc(json_array_size(answer), sizeof(*list.items));
-        if (!list.items)
-            return err_set(err, ERR_NOMEM, "out of memory");
-    }
-    json_array_foreach(answer, i, item)
-    {
-        const int result = read_found(item, &list.items[i], err);
+    list.items = calloc(count + 1, sizeof(*list.items));
+    if (!list.items)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        const int result = read_found(json_array_get(answer, i), &list.items[i], err);
         if (result) {
             container_list_done(&list);
             return result;

@@ -178,7 +178,7 @@ judge_privileges(struct sandbox *sandbox,
         strbuf_addf(report,
                     "disk: %lld MiB of files in memory count towards its %lld MiB: raise memory or "
                     "lower disk\n",
-                    (long long)(host->disk_mib + host->tmp_mib), (long long)host->memory_mib);
+                    (long long)host->disk_mib + host->tmp_mib, (long long)host->memory_mib);
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "sandbox/runner/disk.h"
 
 #include "sandbox/runner/now.h"
+#include "server/base/cleanup.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -68,11 +69,11 @@ disk_watch_new(const char *directory, uint64_t limit_bytes)
 static void
 ascend(struct disk_watch *watch)
 {
-    const struct level level = watch->stack[--watch->depth];
+    struct level *const level = &watch->stack[--watch->depth];
 
-    if (level.mended && fchmod(dirfd(level.dir), level.mode))
+    if (level->mended && fchmod(dirfd(level->dir), level->mode))
         watch->over = true;
-    closedir(level.dir);
+    closedir(TAKE(level->dir));
 }
 
 static void

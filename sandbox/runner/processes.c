@@ -307,7 +307,7 @@ child_run(const struct step *step, char **env, int input, int out, int err)
     prctl(PR_SET_DUMPABLE, 1);
     prefer_for_memory_kill();
     setsid();
-    signal(SIGPIPE, SIG_DFL);
+    (void)signal(SIGPIPE, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     limit(RLIMIT_CORE, 0);

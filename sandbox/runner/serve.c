@@ -405,7 +405,7 @@ serve(const char *socket_path, const char *workspace)
         return 2;
     }
     prctl(PR_SET_DUMPABLE, 0);
-    signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
     sigemptyset(&child_signal);
     sigaddset(&child_signal, SIGCHLD);
     sigprocmask(SIG_BLOCK, &child_signal, NULL);
