@@ -91,25 +91,25 @@ compose_name(const struct work *work, int attempt, char **ret_name, struct err *
 static int
 choose_name(struct work *work, const struct repo_remote *remote, char **ret_name, struct err *err)
 {
-    for (int attempt = 1; attempt <= MAX_NAMES_TRIED; attempt++) {
-        auto_free char *name = NULL;
-        char commit[REPO_COMMIT_BYTES];
-        int r = compose_name(work, attempt, &name, err);
+    auto_free char *name = NULL;
+    char commit[REPO_COMMIT_BYTES];
+    int r = 0;
 
-        if (r)
-            return r;
-        r = repo_remote_branch(work->mirror, remote, name, commit, err);
-        if (r == ERR_NOTFOUND) {
-            *ret_name = TAKE(name);
-            return 0;
-        }
-        if (r)
-            return r;
+    for (int attempt = 1; !r && attempt <= MAX_NAMES_TRIED; attempt++) {
+        free(TAKE(name));
+        r = compose_name(work, attempt, &name, err);
+        if (!r)
+            r = repo_remote_branch(work->mirror, remote, name, commit, err);
     }
-    return err_set(err, ERR_CONFLICT,
-                   "the repository has %d branches named as this task's would be; "
-                   "remove old ones",
-                   MAX_NAMES_TRIED);
+    if (!r)
+        return err_set(err, ERR_CONFLICT,
+                       "the repository has %d branches named as this task's would be; "
+                       "remove old ones",
+                       MAX_NAMES_TRIED);
+    if (r != ERR_NOTFOUND)
+        return r;
+    *ret_name = TAKE(name);
+    return 0;
 }
 
 struct branch_work {

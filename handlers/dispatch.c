@@ -261,7 +261,8 @@ apply(struct db *db, void *ctx, struct err *err)
     struct handling *handling = ctx;
     const struct verdict *verdict = &handling->verdict;
     const int64_t id = handling->delivery->id;
-    const char *order_key = handling->event ? handling->event->order_key : NULL;
+    const struct event *event = handling->event;
+    const char *order_key = event ? event->order_key : NULL;
     bool blocked = false;
     int r = order_key ? delivery_is_blocked(db, id, order_key, &blocked, err) : 0;
 
@@ -271,12 +272,12 @@ apply(struct db *db, void *ctx, struct err *err)
     handling->blocked = false;
     if (verdict->deferred)
         return delivery_defer(db, id, order_key, verdict->reason, verdict->next_ms, err);
-    if (blocked && verdict->applies)
-        return defer_blocked(db, handling, order_key, err);
-    if (!verdict->applies)
+    if (!event || !verdict->applies)
         return delivery_finish(db, id, verdict->state, verdict->reason, 0, err);
-    return handling->event->kind == EVENT_START ? apply_start(db, handling, err)
-                                                : apply_cancel(db, handling, err);
+    if (blocked)
+        return defer_blocked(db, handling, order_key, err);
+    return event->kind == EVENT_START ? apply_start(db, handling, err)
+                                      : apply_cancel(db, handling, err);
 }
 
 static void

@@ -64,9 +64,7 @@ keep_hit(struct scan *scan, enum guard_rule rule, char **text, char **key)
 {
     struct guard_report *report = scan->report;
 
-    if (!report->items)
-        report->items = calloc(HITS_MAX, sizeof(*report->items));
-    if (!report->items || !*text || !*key)
+    if (!*text || !*key)
         return err_set(scan->err, ERR_NOMEM, "out of memory");
     scan->keys[report->count] = TAKE(*key);
     report->items[report->count++] = (struct guard_hit){.rule = rule, .text = TAKE(*text)};
@@ -366,12 +364,16 @@ guard_check(struct repo *repo,
             struct guard_report *ret_report,
             struct err *err)
 {
-    AUTO_DONE(guard_report_done) struct guard_report report = {.held = false};
+    AUTO_DONE(guard_report_done)
+    struct guard_report report = {.items = calloc(HITS_MAX, sizeof(*report.items))};
     AUTO_DONE(scan_done)
     struct scan scan = {.repo = repo, .settings = settings, .report = &report, .err = err};
-    int r = check_whole(&scan, base, commit);
+    int r = report.items ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 
-    r = r ? r : check_history(&scan, base, commit);
+    if (!r)
+        r = check_whole(&scan, base, commit);
+    if (!r)
+        r = check_history(&scan, base, commit);
     if (!r && scan.overflow)
         r = add_overflow(&scan);
     if (r)

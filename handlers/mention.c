@@ -73,6 +73,13 @@ struct inline_scan {
     bool no_comment_end; /* nor further on: keeps hostile text from costing its square */
 };
 
+/* The byte at a place; '\0' behind the end. */
+static char
+char_at(const struct inline_scan *scan, size_t at)
+{
+    return at < scan->to ? scan->text[at] : '\0';
+}
+
 /* Blank out a code span that begins at `at`; returns where to go on. */
 static size_t
 skip_code_span(struct inline_scan *scan, size_t at)
@@ -98,7 +105,7 @@ skip_code_span(struct inline_scan *scan, size_t at)
 static size_t
 find_tag_end(const struct inline_scan *scan, size_t at)
 {
-    const char first = at + 1 < scan->to ? scan->text[at + 1] : '\0';
+    const char first = char_at(scan, at + 1);
 
     if (!is_letter_or_digit(first) && first != '/')
         return SIZE_MAX;
@@ -191,12 +198,13 @@ skip_bare_address(struct inline_scan *scan, size_t at)
 }
 
 static void
-scan_paragraph(char *text, size_t from, size_t to)
+scan_paragraph(struct blocks *blocks, size_t from, size_t to)
 {
-    struct inline_scan scan = {.text = text, .to = to};
+    struct inline_scan scan = {.text = blocks->text, .to = to};
+    const char *text = scan.text;
 
     for (size_t i = from; i < to;) {
-        const char next = i + 1 < to ? text[i + 1] : '\0';
+        const char next = char_at(&scan, i + 1);
         if (text[i] == '\\' && (next == '`' || next == '<' || next == '\\'))
             i += 2;
         else if (text[i] == '`')
@@ -207,7 +215,7 @@ scan_paragraph(char *text, size_t from, size_t to)
             i = skip_link_address(&scan, i);
         else if (text[i] == ']' && next == ':')
             i = skip_definition_address(&scan, i);
-        else if (text[i] == ':' && next == '/' && i + 2 < to && text[i + 2] == '/')
+        else if (text[i] == ':' && next == '/' && char_at(&scan, i + 2) == '/')
             i = skip_bare_address(&scan, i);
         else
             i++;
@@ -220,7 +228,7 @@ static void
 end_paragraph(struct blocks *blocks, size_t at)
 {
     if (blocks->in_paragraph)
-        scan_paragraph(blocks->text, blocks->paragraph, at);
+        scan_paragraph(blocks, blocks->paragraph, at);
     blocks->in_paragraph = false;
 }
 
@@ -334,7 +342,7 @@ take_comment_line(struct blocks *blocks, const struct line *line, size_t from)
     blocks->in_comment = end == SIZE_MAX;
     blank(blocks->text, line->at, blocks->in_comment ? line->end : end + 3);
     if (!blocks->in_comment)
-        scan_paragraph(blocks->text, end + 3, line->end);
+        scan_paragraph(blocks, end + 3, line->end);
 }
 
 /* A line inside of what was opened on an earlier one; true when it was such a line. */
@@ -384,7 +392,7 @@ take_contents(struct blocks *blocks, const struct line *line)
     } else if (comment) {
         take_comment_line(blocks, line, line->at + 2);
     } else if (*rest == '#') {
-        scan_paragraph(blocks->text, line->at, line->end);
+        scan_paragraph(blocks, line->at, line->end);
     } else if (!blocks->in_paragraph) {
         blocks->in_paragraph = true;
         blocks->paragraph = line->at;
@@ -412,16 +420,14 @@ take_line(struct blocks *blocks, struct line line)
 }
 
 static void
-blank_out_blocks(char *text, size_t len)
+blank_out_blocks(struct blocks *blocks)
 {
-    struct blocks blocks = {.text = text, .len = len};
-
-    for (size_t at = 0; at < len;) {
-        const struct line line = read_line(&blocks, at);
-        take_line(&blocks, line);
+    for (size_t at = 0; at < blocks->len;) {
+        const struct line line = read_line(blocks, at);
+        take_line(blocks, line);
         at = line.next;
     }
-    end_paragraph(&blocks, len);
+    end_paragraph(blocks, blocks->len);
 }
 
 /* ---- the mention ---- */
@@ -518,13 +524,16 @@ int
 mention_find(const char *text, const char *name, struct mention *ret_mention, struct err *err)
 {
     struct mention mention = {.command = MENTION_NONE};
-    auto_free char *prose = str_dup(text);
 
-    if (text && !prose)
+    if (!text) {
+        *ret_mention = mention;
+        return 0;
+    }
+    auto_free char *prose = str_dup(text);
+    if (!prose)
         return err_set(err, ERR_NOMEM, "out of memory");
-    const size_t len = prose ? strlen(prose) : 0;
-    if (len > 0)
-        blank_out_blocks(prose, len);
+    const size_t len = strlen(prose);
+    blank_out_blocks(&(struct blocks){.text = prose, .len = len});
 
     for (size_t at = 0; at < len && mention.command == MENTION_NONE; at++) {
         if (prose[at] != '@' || !matches_name(prose, len, at, name))

@@ -28,17 +28,17 @@ sessions_get(struct sessions *sessions,
              struct session **ret_session,
              struct err *err)
 {
-    size_t place = 0;
-
-    while (platforms[place] != platform)
-        place++;
-    if (!sessions->open[place]) {
-        const int r = platform->open(sessions->app, sessions->stop, &sessions->open[place], err);
-        if (r)
-            return r;
+    for (size_t i = 0; platforms[i]; i++) {
+        if (platforms[i] != platform)
+            continue;
+        const int r = sessions->open[i]
+                          ? 0
+                          : platform->open(sessions->app, sessions->stop, &sessions->open[i], err);
+        if (!r)
+            *ret_session = sessions->open[i];
+        return r;
     }
-    *ret_session = sessions->open[place];
-    return 0;
+    return err_set(err, ERR_INTERNAL, "a platform is missing in the list of platforms");
 }
 
 void

@@ -323,11 +323,9 @@ rounds_init(struct rounds *rounds, const struct work *work, struct err *err)
     return 0;
 }
 
-int
-task_make_change(struct work *work, struct err *err)
+static int
+fetch(struct work *work, struct err *err)
 {
-    AUTO_DONE(rounds_done) struct rounds rounds = {.pack_fd = -1};
-    AUTO(sandbox_close) struct sandbox *box = NULL;
     int r = work_progress(work, STAGE_FETCH, 0, err);
 
     if (!r)
@@ -336,6 +334,16 @@ task_make_change(struct work *work, struct err *err)
         r = branch_fetch(work, err);
     if (!r && work_goes_on(work))
         r = work_load_settings(work, err);
+    return r;
+}
+
+int
+task_make_change(struct work *work, struct err *err)
+{
+    AUTO_DONE(rounds_done) struct rounds rounds = {.pack_fd = -1};
+    AUTO(sandbox_close) struct sandbox *box = NULL;
+    int r = fetch(work, err);
+
     if (r || !work_goes_on(work))
         return r;
     r = rounds_init(&rounds, work, err);

@@ -401,6 +401,15 @@ text_append_quote(struct strbuf *buf, struct bytes text, size_t max_bytes)
         strbuf_add_str(buf, quote_cut);
 }
 
+/* What stands for `c` in a name; '-' for what does not belong there. */
+static char
+slug_char(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return (char)(c | 0x20);
+    return is_digit(c) || (c >= 'a' && c <= 'z') ? c : '-';
+}
+
 void
 text_append_slug(struct strbuf *buf, const char *text)
 {
@@ -408,8 +417,8 @@ text_append_slug(struct strbuf *buf, const char *text)
     bool apart = false;
 
     for (const char *p = text ? text : ""; *p && buf->len - begin < SLUG_BYTES; p++) {
-        const char c = *p >= 'A' && *p <= 'Z' ? (char)(*p | 0x20) : *p;
-        if (!is_digit(c) && !(c >= 'a' && c <= 'z')) {
+        const char c = slug_char(*p);
+        if (c == '-') {
             apart = buf->len > begin;
             continue;
         }

@@ -247,7 +247,7 @@ find_orphan_key_end(struct bytes text)
 static void
 append_redacted(struct strbuf *buf, struct bytes text)
 {
-    if (text.len == 0)
+    if (!text.ptr || text.len == 0)
         return;
     const size_t key_end = find_orphan_key_end(text);
     if (key_end > 0)

@@ -169,17 +169,18 @@ override_checks(struct work *work, struct err *err)
         return 0;
     while (commands[count])
         count++;
+    struct check_settings *checks = calloc(count + 1, sizeof(*checks));
+    if (!checks)
+        return err_set(err, ERR_NOMEM, "out of memory");
     for (size_t i = 0; i < settings->check_count; i++) {
         free(settings->checks[i].name);
         free(settings->checks[i].run);
     }
     free(settings->checks);
-    settings->check_count = 0;
-    settings->checks = calloc(count + 1, sizeof(*settings->checks));
-    if (!settings->checks)
-        return err_set(err, ERR_NOMEM, "out of memory");
+    settings->checks = checks;
+    settings->check_count = count;
     for (size_t i = 0; i < count; i++) {
-        struct check_settings *check = &settings->checks[settings->check_count++];
+        struct check_settings *check = &checks[i];
         check->name = str_printf("check %zu", i + 1);
         check->run = str_dup(commands[i]);
         check->timeout_minutes = 30;

@@ -184,7 +184,7 @@ work_execute(struct work *work,
         return r;
     if (recorder.error.code) {
         *err = recorder.error;
-        return err->code;
+        return recorder.error.code;
     }
     *ret_result = result;
     return 0;
