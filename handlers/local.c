@@ -19,6 +19,7 @@
 #include <stdio.h>
 
 #define TOLERANCE_SECONDS 300
+#define MAX_ACTOR_BYTES 100U
 
 static bool
 is_configured(const struct settings *settings)
@@ -120,6 +121,7 @@ fill_event(struct event *event, const json_t *json, const char *delivery_id, str
 {
     const char *repository = js_str(json, "repository");
     const char *title = js_str(json, "title");
+    const char *text = js_str(json, "text");
     const char *actor = js_str(json, "requested_by");
 
     if (!repository || !repository_name_is_sane(repository))
@@ -127,6 +129,10 @@ fill_event(struct event *event, const json_t *json, const char *delivery_id, str
     if (!title || !*title || strlen(title) > LIMIT_TITLE_BYTES)
         return err_set(err, ERR_INVALID, "\"title\" must be a string of 1 to %u bytes",
                        LIMIT_TITLE_BYTES);
+    if (text && strlen(text) > LIMIT_TEXT_BYTES)
+        return err_set(err, ERR_INVALID, "\"text\" has over %u bytes", LIMIT_TEXT_BYTES);
+    if (actor && strlen(actor) > MAX_ACTOR_BYTES)
+        return err_set(err, ERR_INVALID, "\"requested_by\" has over %u bytes", MAX_ACTOR_BYTES);
     event->kind = EVENT_START;
     event->origin = str_printf("local:%s#%s", repository, delivery_id);
     if (!event->origin)
@@ -140,7 +146,7 @@ fill_event(struct event *event, const json_t *json, const char *delivery_id, str
     if (!r)
         r = str_set(&event->title, title, err);
     if (!r)
-        r = str_set(&event->text, js_str(json, "text"), err);
+        r = str_set(&event->text, text, err);
     if (!r)
         r = str_set(&event->actor, actor ? actor : "local", err);
     return r;

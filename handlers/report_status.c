@@ -113,10 +113,9 @@ append_live(struct strbuf *buf, const struct report_input *input)
         report_append_inline(buf, run->cancel_requested, NAME_BYTES);
         strbuf_add_str(buf, " asked.\n");
     } else if (input->waiting_for) {
-        strbuf_add_str(buf, "**Waiting** for ");
-        report_append_inline(buf, input->waiting_for, REASON_BYTES);
-        strbuf_add_str(buf, ", which is away at the moment. Work goes on by itself when it is "
-                            "back.\n");
+        strbuf_add_str(buf, "**Waiting** for what is away: ");
+        append_sentence(buf, input->waiting_for);
+        strbuf_add_str(buf, "Work goes on by itself when it is back.\n");
     } else if (running) {
         strbuf_add_str(buf, "**Working**: ");
         append_stage(buf, input);

@@ -41,6 +41,10 @@ test('signatures after Standard Webhooks: key, time, form', async () => {
     assert.match(world.cli('replay', '--dry-run', 'none'), /^ignored: .*not in the configuration/);
     assert.equal((await world.deliverLocal({ ...request, repository: '../etc' }, { id: 'dots' })).status, 202);
     assert.match(world.cli('replay', '--dry-run', 'dots'), /^bad: /);
+    for (const part of ['text', 'requested_by']) {
+        assert.equal((await world.deliverLocal({ ...request, [part]: 'x'.repeat(3000000) }, { id: part })).status, 202);
+        assert.match(world.cli('replay', '--dry-run', part), new RegExp(`^bad: "${part}" has over`));
+    }
 });
 
 test('cancel and retry from the command line', async () => {

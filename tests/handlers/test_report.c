@@ -143,7 +143,7 @@ TEST(status_waiting_and_stopping)
 
     input.waiting_for = "the container engine";
     auto_free char *waiting = status_of(&input);
-    CHECK_CONTAINS(waiting, "**Waiting** for the container engine, which is away");
+    CHECK_CONTAINS(waiting, "**Waiting** for what is away: the container engine.\n");
     run.cancel_requested = text("octocat");
     auto_free char *stopping = status_of(&input);
     CHECK_CONTAINS(stopping, "**Stopping**, as octocat asked.\n");
