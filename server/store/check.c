@@ -190,8 +190,7 @@ check_list(struct db *db, int64_t run, struct check_result_list *ret_list, struc
     }
     if (code)
         return code;
-    *ret_list = list;
-    list = (struct check_result_list){0};
+    *ret_list = TAKE_STRUCT(list);
     return 0;
 }
 

@@ -42,7 +42,7 @@ delivery_free(struct delivery *delivery)
 }
 
 static int
-load(struct db_stmt *stmt, struct delivery **ret_delivery, struct err *err)
+load(struct db_stmt *stmt, void *ret_record, struct err *err)
 {
     AUTO(delivery_free) struct delivery *delivery = calloc(1, sizeof(*delivery));
     if (!delivery)
@@ -57,7 +57,7 @@ load(struct db_stmt *stmt, struct delivery **ret_delivery, struct err *err)
     delivery->body_bytes = db_column_int(stmt, 10);
     const int code = row_load_texts(stmt, delivery, texts, TEXT_COUNT, err);
     if (!code)
-        *ret_delivery = TAKE(delivery);
+        *(struct delivery **)ret_record = TAKE(delivery);
     return code;
 }
 
@@ -374,40 +374,19 @@ delivery_list_done(struct delivery_list *list)
     *list = (struct delivery_list){0};
 }
 
-static int
-append(struct delivery_list *list, struct db_stmt *stmt, struct err *err)
-{
-    struct delivery **items = row_list_grow(list->items, list->count, sizeof(void *));
-    if (!items)
-        return err_set(err, ERR_NOMEM, "out of memory");
-
-    list->items = items;
-    const int code = load(stmt, &items[list->count], err);
-    list->count += !code;
-    return code;
-}
-
 int
 delivery_list(struct db *db, size_t limit, struct delivery_list *ret_list, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
     AUTO_DONE(delivery_list_done) struct delivery_list list = {0};
-    bool row = false;
 
     int code =
         db_prepare(db, "SELECT " COLUMNS " FROM delivery ORDER BY id DESC LIMIT $1", &stmt, err);
     if (code)
         return code;
     db_bind_int(stmt, 1, (int64_t)limit);
-    code = db_step(stmt, &row, err);
-    while (!code && row) {
-        code = append(&list, stmt, err);
-        if (!code)
-            code = db_step(stmt, &row, err);
-    }
-    if (code)
-        return code;
-    *ret_list = list;
-    list = (struct delivery_list){0};
-    return 0;
+    code = row_load_list(stmt, load, &list.items, &list.count, err);
+    if (!code)
+        *ret_list = TAKE_STRUCT(list);
+    return code;
 }

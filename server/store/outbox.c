@@ -38,7 +38,7 @@ outbox_message_free(struct outbox_message *message)
 }
 
 static int
-load(struct db_stmt *stmt, struct outbox_message **ret_message, struct err *err)
+load(struct db_stmt *stmt, void *ret_record, struct err *err)
 {
     AUTO(outbox_message_free) struct outbox_message *message = calloc(1, sizeof(*message));
     if (!message)
@@ -53,7 +53,7 @@ load(struct db_stmt *stmt, struct outbox_message **ret_message, struct err *err)
     message->created_ms = db_column_int(stmt, 11);
     const int code = row_load_texts(stmt, message, texts, TEXT_COUNT, err);
     if (!code)
-        *ret_message = TAKE(message);
+        *(struct outbox_message **)ret_record = TAKE(message);
     return code;
 }
 
@@ -242,40 +242,19 @@ outbox_list_done(struct outbox_list *list)
     *list = (struct outbox_list){0};
 }
 
-static int
-append(struct outbox_list *list, struct db_stmt *stmt, struct err *err)
-{
-    struct outbox_message **items = row_list_grow(list->items, list->count, sizeof(void *));
-    if (!items)
-        return err_set(err, ERR_NOMEM, "out of memory");
-
-    list->items = items;
-    const int code = load(stmt, &items[list->count], err);
-    list->count += !code;
-    return code;
-}
-
 int
 outbox_list(struct db *db, int64_t task, struct outbox_list *ret_list, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
     AUTO_DONE(outbox_list_done) struct outbox_list list = {0};
-    bool row = false;
 
     int code =
         db_prepare(db, "SELECT " COLUMNS " FROM outbox WHERE task = $1 ORDER BY id", &stmt, err);
     if (code)
         return code;
     db_bind_int(stmt, 1, task);
-    code = db_step(stmt, &row, err);
-    while (!code && row) {
-        code = append(&list, stmt, err);
-        if (!code)
-            code = db_step(stmt, &row, err);
-    }
-    if (code)
-        return code;
-    *ret_list = list;
-    list = (struct outbox_list){0};
-    return 0;
+    code = row_load_list(stmt, load, &list.items, &list.count, err);
+    if (!code)
+        *ret_list = TAKE_STRUCT(list);
+    return code;
 }

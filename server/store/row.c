@@ -36,6 +36,28 @@ row_list_grow(void *items, size_t count, size_t item_bytes)
 }
 
 int
+row_load_list(struct db_stmt *stmt, row_load_fn *load, void *items, size_t *count, struct err *err)
+{
+    void *array = NULL;
+    bool row = false;
+    int code = db_step(stmt, &row, err);
+
+    while (!code && row) {
+        /* Copied, as the pointers in the array are of another type for each kind of record. */
+        memcpy(&array, items, sizeof(array));
+        array = row_list_grow(array, *count, sizeof(array));
+        if (!array)
+            return err_set(err, ERR_NOMEM, "out of memory");
+        memcpy(items, &array, sizeof(array));
+        code = load(stmt, (char *)array + *count * sizeof(array), err);
+        *count += !code;
+        if (!code)
+            code = db_step(stmt, &row, err);
+    }
+    return code;
+}
+
+int
 row_find(struct db_stmt *stmt, const char *what, int64_t id, struct err *err)
 {
     bool row;

@@ -27,6 +27,15 @@ void row_free_texts(void *record, const struct row_text *texts, size_t count);
  * for each item; the room doubles. */
 MUST_CHECK void *row_list_grow(void *items, size_t count, size_t item_bytes);
 
+/* Make a record out of the row that a statement stands on. `ret_record` points to a pointer to the
+ * record, which becomes the caller's. */
+typedef int row_load_fn(struct db_stmt *stmt, void *ret_record, struct err *err);
+
+/* Append a record for each row of a statement to a list: `items` points to the list's array of
+ * pointers to records. On failure the list holds what was loaded until then. */
+MUST_CHECK int
+row_load_list(struct db_stmt *stmt, row_load_fn *load, void *items, size_t *count, struct err *err);
+
 /* Step to the one row of a query by id.  Errors: ERR_NOTFOUND "there is no `what` `id`". */
 MUST_CHECK int row_find(struct db_stmt *stmt, const char *what, int64_t id, struct err *err);
 

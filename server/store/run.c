@@ -80,7 +80,7 @@ run_free(struct run *run)
 }
 
 int
-run_row_load(struct db_stmt *stmt, struct run **ret_run, struct err *err)
+run_row_load(struct db_stmt *stmt, void *ret_record, struct err *err)
 {
     AUTO(run_free) struct run *run = calloc(1, sizeof(*run));
     if (!run)
@@ -105,7 +105,7 @@ run_row_load(struct db_stmt *stmt, struct run **ret_run, struct err *err)
     run->finished_ms = db_column_int(stmt, 26);
     const int code = row_load_texts(stmt, run, texts, TEXT_COUNT, err);
     if (!code)
-        *ret_run = TAKE(run);
+        *(struct run **)ret_record = TAKE(run);
     return code;
 }
 
@@ -179,42 +179,21 @@ run_list_done(struct run_list *list)
     *list = (struct run_list){0};
 }
 
-static int
-append(struct run_list *list, struct db_stmt *stmt, struct err *err)
-{
-    struct run **items = row_list_grow(list->items, list->count, sizeof(void *));
-    if (!items)
-        return err_set(err, ERR_NOMEM, "out of memory");
-
-    list->items = items;
-    const int code = run_row_load(stmt, &items[list->count], err);
-    list->count += !code;
-    return code;
-}
-
 int
 run_list(struct db *db, int64_t task, struct run_list *ret_list, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
     AUTO_DONE(run_list_done) struct run_list list = {0};
-    bool row = false;
 
     int code = db_prepare(db, "SELECT " RUN_ROW_COLUMNS " FROM run WHERE task = $1 ORDER BY number",
                           &stmt, err);
     if (code)
         return code;
     db_bind_int(stmt, 1, task);
-    code = db_step(stmt, &row, err);
-    while (!code && row) {
-        code = append(&list, stmt, err);
-        if (!code)
-            code = db_step(stmt, &row, err);
-    }
-    if (code)
-        return code;
-    *ret_list = list;
-    list = (struct run_list){0};
-    return 0;
+    code = row_load_list(stmt, run_row_load, &list.items, &list.count, err);
+    if (!code)
+        *ret_list = TAKE_STRUCT(list);
+    return code;
 }
 
 /* The task's live run.  Errors: ERR_NOTFOUND. */

@@ -10,5 +10,6 @@
     "cancel_requested, base_commit, head_commit, outcome, verdict, reason, summary, flags, "       \
     "created_ms, started_ms, finished_ms"
 
-/* Copy the row that `stmt` is at, whose columns are RUN_ROW_COLUMNS. */
-MUST_CHECK int run_row_load(struct db_stmt *stmt, struct run **ret_run, struct err *err);
+/* Copy the row that `stmt` is at, whose columns are RUN_ROW_COLUMNS: a row_load_fn, whose
+ * `ret_record` is a `struct run **`. */
+MUST_CHECK int run_row_load(struct db_stmt *stmt, void *ret_record, struct err *err);

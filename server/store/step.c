@@ -57,7 +57,7 @@ step_free(struct step *step)
 }
 
 static int
-load(struct db_stmt *stmt, struct step **ret_step, struct err *err)
+load(struct db_stmt *stmt, void *ret_record, struct err *err)
 {
     AUTO(step_free) struct step *step = calloc(1, sizeof(*step));
     if (!step)
@@ -76,7 +76,7 @@ load(struct db_stmt *stmt, struct step **ret_step, struct err *err)
     step->dropped_bytes = db_column_int(stmt, 12);
     const int code = row_load_texts(stmt, step, texts, TEXT_COUNT, err);
     if (!code)
-        *ret_step = TAKE(step);
+        *(struct step **)ret_record = TAKE(step);
     return code;
 }
 
@@ -192,42 +192,21 @@ step_list_done(struct step_list *list)
     *list = (struct step_list){0};
 }
 
-static int
-append(struct step_list *list, struct db_stmt *stmt, struct err *err)
-{
-    struct step **items = row_list_grow(list->items, list->count, sizeof(void *));
-    if (!items)
-        return err_set(err, ERR_NOMEM, "out of memory");
-
-    list->items = items;
-    const int code = load(stmt, &items[list->count], err);
-    list->count += !code;
-    return code;
-}
-
 int
 step_list(struct db *db, int64_t run, struct step_list *ret_list, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
     AUTO_DONE(step_list_done) struct step_list list = {0};
-    bool row = false;
 
     int code =
         db_prepare(db, "SELECT " COLUMNS " FROM step WHERE run = $1 ORDER BY id", &stmt, err);
     if (code)
         return code;
     db_bind_int(stmt, 1, run);
-    code = db_step(stmt, &row, err);
-    while (!code && row) {
-        code = append(&list, stmt, err);
-        if (!code)
-            code = db_step(stmt, &row, err);
-    }
-    if (code)
-        return code;
-    *ret_list = list;
-    list = (struct step_list){0};
-    return 0;
+    code = row_load_list(stmt, load, &list.items, &list.count, err);
+    if (!code)
+        *ret_list = TAKE_STRUCT(list);
+    return code;
 }
 
 /* The part of a segment, which begins at `position`, that lies in the bytes from `from` to `to`. */

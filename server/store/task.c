@@ -73,7 +73,7 @@ task_free(struct task *task)
 }
 
 static int
-load(struct db_stmt *stmt, struct task **ret_task, struct err *err)
+load(struct db_stmt *stmt, void *ret_record, struct err *err)
 {
     AUTO(task_free) struct task *task = calloc(1, sizeof(*task));
     if (!task)
@@ -87,7 +87,7 @@ load(struct db_stmt *stmt, struct task **ret_task, struct err *err)
     task->updated_ms = db_column_int(stmt, 18);
     const int code = row_load_texts(stmt, task, texts, TEXT_COUNT, err);
     if (!code)
-        *ret_task = TAKE(task);
+        *(struct task **)ret_record = TAKE(task);
     return code;
 }
 
@@ -302,25 +302,11 @@ task_list_done(struct task_list *list)
     *list = (struct task_list){0};
 }
 
-static int
-append(struct task_list *list, struct db_stmt *stmt, struct err *err)
-{
-    struct task **items = row_list_grow(list->items, list->count, sizeof(void *));
-    if (!items)
-        return err_set(err, ERR_NOMEM, "out of memory");
-
-    list->items = items;
-    const int code = load(stmt, &items[list->count], err);
-    list->count += !code;
-    return code;
-}
-
 int
 task_list(struct db *db, bool live_only, size_t limit, struct task_list *ret_list, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
     AUTO_DONE(task_list_done) struct task_list list = {0};
-    bool row = false;
 
     int code = db_prepare(db,
                           live_only ? "SELECT " COLUMNS " FROM task WHERE state IN (0, 1)"
@@ -330,15 +316,8 @@ task_list(struct db *db, bool live_only, size_t limit, struct task_list *ret_lis
     if (code)
         return code;
     db_bind_int(stmt, 1, (int64_t)limit);
-    code = db_step(stmt, &row, err);
-    while (!code && row) {
-        code = append(&list, stmt, err);
-        if (!code)
-            code = db_step(stmt, &row, err);
-    }
-    if (code)
-        return code;
-    *ret_list = list;
-    list = (struct task_list){0};
-    return 0;
+    code = row_load_list(stmt, load, &list.items, &list.count, err);
+    if (!code)
+        *ret_list = TAKE_STRUCT(list);
+    return code;
 }
