@@ -296,8 +296,7 @@ find_or_create_pull(struct github *client,
                                         request->body, err);
     if (edited)
         return edited;
-    *ret_pull = found;
-    found = (struct github_pull){0};
+    *ret_pull = TAKE_STRUCT(found);
     return 0;
 }
 

@@ -378,7 +378,6 @@ guard_check(struct repo *repo,
         r = add_overflow(&scan);
     if (r)
         return err_wrap(err, "looking over the change");
-    *ret_report = report;
-    report = (struct guard_report){.held = false};
+    *ret_report = TAKE_STRUCT(report);
     return 0;
 }

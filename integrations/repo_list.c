@@ -98,7 +98,6 @@ repo_list_commits(struct repo *repo,
     }
     if (r != GIT_ITEROVER)
         return repo_git_error(err, r, "cannot list the commits above %.12s", base);
-    *ret_list = list;
-    list = (struct repo_commit_list){.count = 0};
+    *ret_list = TAKE_STRUCT(list);
     return 0;
 }

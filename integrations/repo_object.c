@@ -140,8 +140,7 @@ repo_tree_parse(struct bytes raw, struct repo_tree *ret_tree, struct err *err)
             return err_set(err, ERR_INVALID, "'%s': the entries of a tree are not in order",
                            tree.entries[i].name.ptr);
     }
-    *ret_tree = tree;
-    tree = (struct repo_tree){0};
+    *ret_tree = TAKE_STRUCT(tree);
     return 0;
 }
 

@@ -328,8 +328,7 @@ tree_parse(struct bytes contents,
     yaml_parser_delete(&reader.parser);
     if (r)
         return r;
-    *ret_root = root;
-    root = (struct tree_node){0};
+    *ret_root = TAKE_STRUCT(root);
     return 0;
 }
 
