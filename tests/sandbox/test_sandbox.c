@@ -250,8 +250,9 @@ TEST(a_fork_bomb_is_held_and_ended)
 {
     fixture_begin();
     fixture_open_plain();
-    const struct sandbox_command bomb = {
-        .command = "b() { b | b & }; b; exec sleep 1000", .timeout_ms = 1000, .max_output_bytes = 1000};
+    const struct sandbox_command bomb = {.command = "b() { b | b & }; b; exec sleep 1000",
+                                         .timeout_ms = 1000,
+                                         .max_output_bytes = 1000};
     CHECK_INT(fixture_run_with(&bomb)->result.end, SANDBOX_TIMED_OUT);
     const struct fixture_run *const run = fixture_run("echo alive; ls -d /proc/[0-9]* | wc -l");
     CHECK_CONTAINS(run->output, "alive\n");
@@ -264,8 +265,9 @@ TEST(a_fork_bomb_beside_a_kept_process_is_ended_too)
     fixture_open_plain();
     const struct sandbox_command keep = {.command = "sleep 1004 &", .keep_background = true};
     fixture_run_with(&keep);
-    const struct sandbox_command bomb = {
-        .command = "b() { b | b & }; b; exec sleep 1000", .timeout_ms = 1000, .max_output_bytes = 1000};
+    const struct sandbox_command bomb = {.command = "b() { b | b & }; b; exec sleep 1000",
+                                         .timeout_ms = 1000,
+                                         .max_output_bytes = 1000};
     CHECK_INT(fixture_run_with(&bomb)->result.end, SANDBOX_TIMED_OUT);
     CHECK_STR(fixture_run(LIST)->output, "sleep\n");
 }
@@ -468,8 +470,8 @@ TEST(reset_finds_what_was_exported_in_a_broken_repository)
     static const char *const mischief[] = {
         "rm -rf .git",
         "rm -rf .git; echo 'gitdir: /etc' >.git",
-        "git config include.path /etc/passwd; mkdir -p /tmp/home; cp .git/config "
-        "/tmp/home/.gitconfig",
+        ("git config include.path /etc/passwd; mkdir -p /tmp/home; cp .git/config "
+         "/tmp/home/.gitconfig"),
         "rm .git/HEAD; rm -rf .git/refs; mkdir .git/HEAD",
     };
 
