@@ -8,6 +8,7 @@
 #include "server/base/clock.h"
 #include "server/base/str.h"
 #include "server/limits.h"
+#include "server/store/run.h"
 #include "server/store/store.h"
 
 #include <inttypes.h>
@@ -143,6 +144,45 @@ remember(struct work *work, const char *branch, const char *base_branch, struct 
     return r;
 }
 
+struct runs_work {
+    int64_t task;
+    struct run_list list;
+};
+
+static int
+load_runs(struct db *db, void *ctx, struct err *err)
+{
+    struct runs_work *runs = ctx;
+    return run_list(db, runs->task, &runs->list, err);
+}
+
+/* Is `old` part of the history of `commit`? What the mirror does not have is not known to be. */
+static int
+holds(struct work *work, const char *commit, const char *old, bool *ret_holds, struct err *err)
+{
+    char common[REPO_COMMIT_BYTES];
+    const int r = repo_merge_base(work->mirror, commit, old, common, err);
+
+    *ret_holds = !r && str_equal(common, old);
+    return r == ERR_NOTFOUND ? 0 : r;
+}
+
+int
+branch_is_ours(struct work *work, const char *commit, bool *ret_ours, struct err *err)
+{
+    struct runs_work runs = {.task = work->task->id};
+    bool ours = work->task->draft_number > 0;
+    int r = ours ? 0 : store_read(work->app->store, load_runs, &runs, err);
+
+    for (size_t i = 0; !r && !ours && i < runs.list.count; i++)
+        if (runs.list.items[i]->head_commit)
+            r = holds(work, commit, runs.list.items[i]->head_commit, &ours, err);
+    run_list_done(&runs.list);
+    if (!r)
+        *ret_ours = ours;
+    return r;
+}
+
 /* The task's own branch, where an earlier run pushed it and people may have gone on; else the base.
  */
 static int
@@ -153,19 +193,21 @@ choose_start(struct work *work,
 {
     auto_free char *branch = NULL;
     auto_free char *fetched = NULL;
-    int r;
+    bool ours = work->task->branch != NULL;
+    int r =
+        ours ? repo_fetch(work->mirror, remote, work->task->branch, &fetched, work->base, err) : 0;
 
-    if (!work->task->branch) {
-        r = choose_name(work, remote, &branch, err);
-        return r ? r : remember(work, branch, base_branch, err);
-    }
-    r = repo_fetch(work->mirror, remote, work->task->branch, &fetched, work->base, err);
+    if (!r && ours)
+        r = branch_is_ours(work, work->base, &ours, err);
     if (r && r != ERR_NOTFOUND)
         return r;
-    branch = str_dup(work->task->branch);
-    if (!branch)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    return remember(work, branch, base_branch, err);
+    if (ours) {
+        r = str_set(&branch, work->task->branch, err);
+    } else {
+        (void)snprintf(work->base, sizeof(work->base), "%s", work->trunk);
+        r = choose_name(work, remote, &branch, err);
+    }
+    return r ? r : remember(work, branch, base_branch, err);
 }
 
 static int

@@ -13,6 +13,12 @@ struct settings;
  * branch. A repository that is not there concludes the run. */
 MUST_CHECK int branch_fetch(struct work *work, struct err *err);
 
+/* May the remote's branch of the task's name be gone on with, which is at `commit`? Only if draftd
+ * made it: a draft was opened from it, or it holds what a run of the task made. Somebody may have
+ * taken the name before the first push. */
+MUST_CHECK int
+branch_is_ours(struct work *work, const char *commit, bool *ret_ours, struct err *err);
+
 /* Something done with a remote. */
 typedef int (*branch_remote_fn)(struct work *work,
                                 const struct repo_remote *remote,

@@ -19,12 +19,14 @@ push_branch(struct work *work, const struct repo_remote *remote, void *ctx, stru
     (void)ctx;
     char now[REPO_COMMIT_BYTES];
     const char *branch = work->task->branch;
-    const int r = repo_remote_branch(work->mirror, remote, branch, now, err);
+    bool ours = false;
+    int r = repo_remote_branch(work->mirror, remote, branch, now, err);
 
+    if (!r)
+        r = branch_is_ours(work, now, &ours, err);
     if (r && r != ERR_NOTFOUND)
         return r;
-    return repo_push(work->mirror, remote, branch, work->head,
-                     r == ERR_NOTFOUND ? NULL : work->base, err);
+    return repo_push(work->mirror, remote, branch, work->head, ours ? work->base : NULL, err);
 }
 
 /* All that the draft shows besides the task. */

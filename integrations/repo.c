@@ -361,6 +361,7 @@ repo_merge_base(struct repo *repo,
                 char ret_commit[REPO_COMMIT_BYTES],
                 struct err *err)
 {
+    AUTO(git_odb_free) git_odb *odb = NULL;
     git_oid a;
     git_oid b;
     git_oid base;
@@ -369,7 +370,10 @@ repo_merge_base(struct repo *repo,
     r = r ? r : repo_parse_id(other, &b, err);
     if (r)
         return r;
-    r = git_merge_base(&base, repo->git, &a, &b);
+    r = git_repository_odb(&odb, repo->git);
+    if (!r && (!git_odb_exists(odb, &a) || !git_odb_exists(odb, &b)))
+        return err_set(err, ERR_NOTFOUND, "%.12s or %.12s is not here", one, other);
+    r = r ? r : git_merge_base(&base, repo->git, &a, &b);
     if (r == GIT_ENOTFOUND)
         return err_set(err, ERR_NOTFOUND, "%.12s and %.12s have no common history", one, other);
     if (r < 0)

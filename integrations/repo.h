@@ -138,7 +138,8 @@ MUST_CHECK int repo_diff_text(struct repo *repo,
                               struct strbuf *buf,
                               struct err *err);
 
-/* The best common ancestor of two commits.  Errors: ERR_NOTFOUND they have none. */
+/* The best common ancestor of two commits.  Errors: ERR_NOTFOUND they have none, or
+ * one of them is not here. */
 MUST_CHECK int repo_merge_base(struct repo *repo,
                                const char *one,
                                const char *other,

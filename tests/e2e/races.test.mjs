@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test';
 import { connect, createServer } from 'node:net';
 import { rmSync } from 'node:fs';
 
-import { World, assert, engine, sleep, until, usual } from './harness.mjs';
+import { World, assert, engine, git, sleep, until, usual } from './harness.mjs';
 
 /// A socket before the engine's that can be told to hang, or to be away.
 class Gate {
@@ -164,4 +164,20 @@ test('a delivery as large as it may be holds up no other', async () => {
     }
     await world.label(repository);
     assert.equal((await lastWord(repository)).shown.state, 'drafted');
+});
+
+test('a branch that somebody makes under the same name meanwhile is left alone', async () => {
+    const repository = await world.repository('same-name', usual('sleep 2; echo "a line" >>notes.txt\n'));
+    await world.label(repository);
+    await until('the agent to run', () => world.show(repository)?.runs[0].stage === 'agent');
+    const main = git('-C', world.bare(repository), 'rev-parse', 'main');
+    git('-C', world.bare(repository), 'branch', 'draftd/1-mend-it', 'main');
+    const first = await lastWord(repository);
+    assert.equal(first.shown.state, 'failed');
+    assert.match(first.status, /branch could not be pushed/);
+    world.cli('retry', String(first.shown.id));
+    const again = await lastWord(repository);
+    assert.equal(again.shown.state, 'drafted');
+    assert.deepEqual(world.branches(repository).sort(), ['draftd/1-mend-it', 'draftd/1-mend-it-2']);
+    assert.equal(git('-C', world.bare(repository), 'rev-parse', 'draftd/1-mend-it'), main);
 });

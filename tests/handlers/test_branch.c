@@ -166,25 +166,72 @@ TEST(names_are_made_of_number_and_title)
 }
 
 /* An earlier run pushed it, people went on there, and the base branch went on as well. */
+static void
+make_branch(struct bench *b)
+{
+    make_repository(&b->world);
+    RUN("rm -rf other && git clone -q %s other && cd other && git checkout -qb draftd/42-mine &&"
+        " echo 2 >sum && git commit -qam ours && git push -q origin draftd/42-mine &&"
+        " git checkout -q main && echo 3 >new && git add new && git commit -qm theirs &&"
+        " git push -q origin main",
+        b->world.repository.path);
+    world_exec(&b->world, "UPDATE task SET branch = 'draftd/42-mine'");
+}
+
 TEST(a_later_run_goes_on_at_its_own_branch)
 {
     struct bench b;
     struct err err;
 
     bench_open(&b);
-    make_repository(&b.world);
-    RUN("rm -rf other && git clone -q %s other && cd other && git checkout -qb draftd/42-mine &&"
-        " echo 2 >sum && git commit -qam ours && git push -q origin draftd/42-mine &&"
-        " git checkout -q main && echo 3 >new && git add new && git commit -qm theirs &&"
-        " git push -q origin main",
-        b.world.repository.path);
-    world_exec(&b.world, "UPDATE task SET branch = 'draftd/42-mine'");
+    make_branch(&b);
+    world_exec(&b.world, "UPDATE task SET draft_number = 7");
     begin_work(&b);
     CHECK_OK(branch_fetch(&b.work, &err), err);
     CHECK_STORED(&b.world, BRANCH, "draftd/42-mine main");
     CHECK_GIT(&b, "draftd/42-mine", b.work.base);
     CHECK_GIT(&b, "main", b.work.trunk);
     CHECK_GIT(&b, "main~1", b.work.origin);
+    bench_close(&b);
+}
+
+TEST(a_branch_with_what_a_run_made_is_ours_although_no_draft_was_opened)
+{
+    struct bench b;
+    struct err err;
+
+    bench_open(&b);
+    make_branch(&b);
+    RUN("git -C %s rev-parse draftd/42-mine >id", b.world.repository.path);
+    auto_free char *sql = str_printf("UPDATE run SET head_commit = '%.40s'", fixture_text("id"));
+    world_exec(&b.world, sql);
+    begin_work(&b);
+    CHECK_OK(branch_fetch(&b.work, &err), err);
+    CHECK_STORED(&b.world, BRANCH, "draftd/42-mine main");
+    CHECK_GIT(&b, "draftd/42-mine", b.work.base);
+    bench_close(&b);
+}
+
+/* No run got as far as to push it. */
+TEST(a_branch_that_somebody_made_under_our_name_is_left_alone)
+{
+    struct bench b;
+    struct err err;
+    bool ours = true;
+
+    bench_open(&b);
+    make_branch(&b);
+    begin_work(&b);
+    CHECK_OK(branch_fetch(&b.work, &err), err);
+    CHECK(!str_equal(b.work.task->branch, "draftd/42-mine"));
+    CHECK_GIT(&b, "main", b.work.base);
+    CHECK_GIT(&b, "main", b.work.trunk);
+    CHECK_OK(branch_is_ours(&b.work, "1234567890123456789012345678901234567890", &ours, &err), err);
+    CHECK(!ours);
+    world_exec(&b.world, "UPDATE run SET head_commit = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'");
+    ours = true;
+    CHECK_OK(branch_is_ours(&b.work, b.work.base, &ours, &err), err);
+    CHECK(!ours);
     bench_close(&b);
 }
 
