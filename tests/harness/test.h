@@ -104,6 +104,19 @@ test_run_one(const struct test_case *c)
     return 1;
 }
 
+/* How many times longer than on an idle machine something bounded may take: sanitizers and neighbours slow it.
+ * Bounds with it tell a wrong order of growth, not a speed. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define TEST_PATIENCE 30
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define TEST_PATIENCE 30
+#endif
+#endif
+#ifndef TEST_PATIENCE
+#define TEST_PATIENCE 6
+#endif
+
 static int
 test_run_all(int argc, char **argv)
 {

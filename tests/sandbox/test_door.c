@@ -147,7 +147,7 @@ TEST(idle_connections_do_not_keep_it_from_closing)
         fds[i] = i < 16 ? connect_to(door) : -1;
     const int64_t start_ms = clock_mono_ms();
     close_door(door);
-    CHECK(clock_mono_ms() - start_ms < 1000);
+    CHECK(clock_mono_ms() - start_ms < 1000 * TEST_PATIENCE);
     for (size_t i = 0; i < 16; i++)
         close(fds[i]);
 }
