@@ -10,17 +10,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* {"body": ...}, of a length that GitHub takes.  Owns: the caller's, json_decref(). */
+/* Send {"body": ...}, of a length that GitHub takes. `rest` is NULL when there was no memory for
+ * it.
+ */
 static int
-body_object(const char *body, json_t **ret_json, struct err *err)
+send_body(struct github *github,
+          const char *method,
+          const char *repository,
+          const char *rest,
+          const char *body,
+          json_t **ret_json,
+          struct err *err)
 {
     auto_free char *fitted = NULL;
     const int result = github_fit_body(body, GITHUB_BODY_CHARS, &fitted, err);
 
     if (result)
         return result;
-    *ret_json = json_pack("{s:s}", "body", fitted);
-    return *ret_json ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+    AUTO(js_free) json_t *object = json_pack("{s:s}", "body", fitted);
+    if (!rest || !object)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    return github_call_repository(github, method, repository, rest, object, ret_json, err);
 }
 
 int
@@ -32,16 +42,9 @@ github_create_comment(struct github *github,
                       struct err *err)
 {
     auto_free char *rest = str_printf("/issues/%" PRId64 "/comments", issue);
-    AUTO(js_free) json_t *object = NULL;
     AUTO(js_free) json_t *json = NULL;
-    int result = body_object(body, &object, err);
 
-    if (result)
-        return result;
-    if (!rest)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    result = github_call_repository(github, "POST", repository, rest, object, &json, err);
-    if (result)
+    if (send_body(github, "POST", repository, rest, body, &json, err))
         return err_wrap(err, "commenting on %.200s#%" PRId64, repository, issue);
     const int64_t id = js_int(json, "id", 0);
     if (id <= 0)
@@ -58,16 +61,9 @@ github_edit_comment(struct github *github,
                     struct err *err)
 {
     auto_free char *rest = str_printf("/issues/comments/%" PRId64, comment);
-    AUTO(js_free) json_t *object = NULL;
     AUTO(js_free) json_t *json = NULL;
-    int result = body_object(body, &object, err);
 
-    if (result)
-        return result;
-    if (!rest)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    result = github_call_repository(github, "PATCH", repository, rest, object, &json, err);
-    if (result)
+    if (send_body(github, "PATCH", repository, rest, body, &json, err))
         return err_wrap(err, "editing comment %" PRId64 " of %.200s", comment, repository);
     return 0;
 }
