@@ -147,6 +147,20 @@ describe(const struct tree_node *node, char buf[64])
     return buf;
 }
 
+static void
+refuse_number(struct binding *binding,
+              const struct bind_key *key,
+              const struct place *place,
+              const struct tree_node *node,
+              const char *expected)
+{
+    char found[64];
+    char wrong[192];
+
+    (void)snprintf(wrong, sizeof(wrong), "expected %s, found %s", expected, describe(node, found));
+    complain(binding, place, node->line, wrong, key->hint);
+}
+
 static int
 bind_integer(struct binding *binding,
              const struct bind_key *key,
@@ -154,18 +168,16 @@ bind_integer(struct binding *binding,
              const struct tree_node *node,
              void *field)
 {
-    char found[64];
-    char wrong[192];
+    char expected[96];
     int64_t value;
 
     if (read_integer(node, &value) && value >= key->integer.min && value <= key->integer.max) {
         *(int64_t *)field = value;
         return 0;
     }
-    (void)snprintf(wrong, sizeof(wrong),
-                   "expected a whole number from %" PRId64 " to %" PRId64 ", found %s",
-                   key->integer.min, key->integer.max, describe(node, found));
-    complain(binding, place, node->line, wrong, key->hint);
+    (void)snprintf(expected, sizeof(expected), "a whole number from %" PRId64 " to %" PRId64,
+                   key->integer.min, key->integer.max);
+    refuse_number(binding, key, place, node, expected);
     return 0;
 }
 
@@ -194,17 +206,16 @@ bind_real(struct binding *binding,
           const struct tree_node *node,
           void *field)
 {
-    char found[64];
-    char wrong[192];
+    char expected[96];
     double value;
 
     if (read_real(node, &value) && value >= key->real.min && value <= key->real.max) {
         *(double *)field = value;
         return 0;
     }
-    (void)snprintf(wrong, sizeof(wrong), "expected a number from %g to %g, found %s", key->real.min,
-                   key->real.max, describe(node, found));
-    complain(binding, place, node->line, wrong, key->hint);
+    (void)snprintf(expected, sizeof(expected), "a number from %g to %g", key->real.min,
+                   key->real.max);
+    refuse_number(binding, key, place, node, expected);
     return 0;
 }
 
