@@ -117,7 +117,7 @@ admit(const struct http_request *request,
 }
 
 static int
-fill_event(struct event *event, const json_t *json, const char *delivery_id, struct err *err)
+check_body(const json_t *json, struct err *err)
 {
     const char *repository = js_str(json, "repository");
     const char *title = js_str(json, "title");
@@ -133,20 +133,32 @@ fill_event(struct event *event, const json_t *json, const char *delivery_id, str
         return err_set(err, ERR_INVALID, "\"text\" has over %u bytes", LIMIT_TEXT_BYTES);
     if (actor && strlen(actor) > MAX_ACTOR_BYTES)
         return err_set(err, ERR_INVALID, "\"requested_by\" has over %u bytes", MAX_ACTOR_BYTES);
+    return 0;
+}
+
+static int
+fill_event(struct event *event, const json_t *json, const char *delivery_id, struct err *err)
+{
+    const char *repository = js_str(json, "repository");
+    const char *actor = js_str(json, "requested_by");
+    int r = check_body(json, err);
+
+    if (r)
+        return r;
     event->kind = EVENT_START;
     event->origin = str_printf("local:%s#%s", repository, delivery_id);
     if (!event->origin)
         return err_set(err, ERR_NOMEM, "out of memory");
 
-    int r = str_set(&event->trigger, "webhook", err);
+    r = str_set(&event->trigger, "webhook", err);
     if (!r)
         r = str_set(&event->order_key, event->origin, err);
     if (!r)
         r = str_set(&event->repository, repository, err);
     if (!r)
-        r = str_set(&event->title, title, err);
+        r = str_set(&event->title, js_str(json, "title"), err);
     if (!r)
-        r = str_set(&event->text, text, err);
+        r = str_set(&event->text, js_str(json, "text"), err);
     if (!r)
         r = str_set(&event->actor, actor ? actor : "local", err);
     return r;
