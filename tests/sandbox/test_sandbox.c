@@ -241,7 +241,7 @@ TEST(background_processes_may_be_kept_and_outlive_later_steps)
     CHECK_INT(fixture_run_with(&late)->result.end, SANDBOX_TIMED_OUT);
     const struct fixture_run *const run = fixture_run(
         "a=$(cat /tmp/beat); sleep 0.3; b=$(cat /tmp/beat); [ \"$a\" != \"$b\" ] && echo "
-        "beats; for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null; echo; done | "
+        "beats; for p in /proc/[0-9]*; do cat $p/cmdline 2>/dev/null | tr '\\0' ' '; echo; done | "
         "grep -c '^sleep 100'");
     CHECK_STR(run->output, "beats\n0\n");
 }
@@ -250,7 +250,7 @@ TEST(a_fork_bomb_is_held_and_ended)
 {
     fixture_begin();
     fixture_open_plain();
-    const struct sandbox_command bomb = {.command = "b() { b | b & }; b; exec sleep 1000",
+    const struct sandbox_command bomb = {.command = "b() { b | b & }; (b) & exec sleep 1000",
                                          .timeout_ms = 1000,
                                          .max_output_bytes = 1000};
     CHECK_INT(fixture_run_with(&bomb)->result.end, SANDBOX_TIMED_OUT);
@@ -265,7 +265,7 @@ TEST(a_fork_bomb_beside_a_kept_process_is_ended_too)
     fixture_open_plain();
     const struct sandbox_command keep = {.command = "sleep 1004 &", .keep_background = true};
     fixture_run_with(&keep);
-    const struct sandbox_command bomb = {.command = "b() { b | b & }; b; exec sleep 1000",
+    const struct sandbox_command bomb = {.command = "b() { b | b & }; (b) & exec sleep 1000",
                                          .timeout_ms = 1000,
                                          .max_output_bytes = 1000};
     CHECK_INT(fixture_run_with(&bomb)->result.end, SANDBOX_TIMED_OUT);
