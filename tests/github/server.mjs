@@ -80,7 +80,9 @@ const https = createHttpsServer(
         });
     });
 const apiPort = await listen(https);
-const controlPort = await listen(createHttpServer(makeControl({ world, api, faults })));
+const control = createHttpServer(makeControl({ world, api, faults }));
+control.keepAliveTimeout = 600000; // a test that is busy elsewhere must not find its connection gone
+const controlPort = await listen(control);
 shapes.origin = `https://127.0.0.1:${apiPort}`;
 console.log(JSON.stringify({
     api: shapes.origin, control: `http://127.0.0.1:${controlPort}/_control`, ca: join(dir, 'ca.pem'),
