@@ -3,9 +3,9 @@
 #include "handlers/github.h"
 
 #include "handlers/app.h"
-#include "handlers/event.h"
-#include "handlers/report.h"
-#include "handlers/settings.h"
+#include "handlers/intake/event.h"
+#include "handlers/settings/settings.h"
+#include "handlers/thread/report.h"
 #include "integrations/github.h"
 #include "server/base/str.h"
 #include "server/http/http.h"

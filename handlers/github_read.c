@@ -1,9 +1,9 @@
 /* Reading GitHub's deliveries, declared in github.h: which of them ask for work, which ask to stop,
  * and why all others are none of our business. A pure function of bytes and settings. */
-#include "handlers/event.h"
 #include "handlers/github.h"
-#include "handlers/mention.h"
-#include "handlers/settings.h"
+#include "handlers/intake/event.h"
+#include "handlers/intake/mention.h"
+#include "handlers/settings/settings.h"
 #include "server/base/clock.h"
 #include "server/base/js.h"
 #include "server/base/str.h"

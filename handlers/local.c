@@ -4,8 +4,8 @@
 #include "handlers/local.h"
 
 #include "handlers/app.h"
-#include "handlers/event.h"
-#include "handlers/settings.h"
+#include "handlers/intake/event.h"
+#include "handlers/settings/settings.h"
 #include "server/base/clock.h"
 #include "server/base/js.h"
 #include "server/base/str.h"

@@ -2,7 +2,7 @@
 #include "handlers/timer.h"
 
 #include "handlers/app.h"
-#include "handlers/live.h"
+#include "handlers/thread/live.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/limits.h"

@@ -2,11 +2,11 @@
  * told meanwhile. */
 #include "handlers/worker.h"
 
-#include "handlers/announce.h"
 #include "handlers/app.h"
-#include "handlers/live.h"
 #include "handlers/platform.h"
-#include "handlers/task_run.h"
+#include "handlers/run/task_run.h"
+#include "handlers/thread/announce.h"
+#include "handlers/thread/live.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/str.h"

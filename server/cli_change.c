@@ -1,8 +1,8 @@
 /* `draftd cancel`, `retry` and `replay`: changes made in the store; a serving process sees them
  * within a moment. */
 #include "handlers/app.h"
-#include "handlers/dispatch.h"
-#include "handlers/task_change.h"
+#include "handlers/intake/dispatch.h"
+#include "handlers/intake/task_change.h"
 #include "server/base/clock.h"
 #include "server/base/env.h"
 #include "server/base/str.h"

@@ -1,7 +1,7 @@
 /* What the commands share: options, settings, errors to standard error. */
 #pragma once
 
-#include "handlers/settings.h"
+#include "handlers/settings/settings.h"
 #include "server/base/err.h"
 
 #include <getopt.h>

@@ -1,12 +1,12 @@
 /* `draftd run`: one task on a local checkout, without a server: the same pipeline, a store of its
  * own beside the user's other state, one worker. It leaves a branch in the checkout. */
 #include "handlers/app.h"
-#include "handlers/event.h"
-#include "handlers/repo_settings.h"
-#include "handlers/settings.h"
-#include "handlers/task_change.h"
-#include "handlers/text.h"
-#include "integrations/repo.h"
+#include "handlers/intake/event.h"
+#include "handlers/intake/task_change.h"
+#include "handlers/settings/repo_settings.h"
+#include "handlers/settings/settings.h"
+#include "handlers/thread/text.h"
+#include "integrations/git/repo.h"
 #include "server/base/clock.h"
 #include "server/base/crypto.h"
 #include "server/base/env.h"

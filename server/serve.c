@@ -1,8 +1,8 @@
 /* `draftd serve`: receives, works, or both, until SIGTERM. */
 #include "handlers/app.h"
 #include "handlers/health.h"
-#include "handlers/settings.h"
-#include "handlers/webhook.h"
+#include "handlers/intake/webhook.h"
+#include "handlers/settings/settings.h"
 #include "server/base/fs.h"
 #include "server/base/log.h"
 #include "server/base/str.h"

@@ -1,9 +1,9 @@
 /* Any bytes as the body of a GitHub delivery, after one line with the event's name: an event that
  * is whole, or a refusal. */
-#include "handlers/event.h"
 #include "handlers/github.h"
+#include "handlers/intake/event.h"
 #include "handlers/platform.h"
-#include "handlers/settings.h"
+#include "handlers/settings/settings.h"
 #include "server/base/str.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
 /* Any bytes as the body of a local request: a task's origin in its place, or a refusal. */
-#include "handlers/event.h"
+#include "handlers/intake/event.h"
 #include "handlers/platform.h"
 #include "server/base/str.h"
 #include "server/limits.h"

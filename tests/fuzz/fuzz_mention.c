@@ -1,6 +1,6 @@
 /* Any text: a mention is only where the name is, and nowhere in a text that is quoted line by line.
  */
-#include "handlers/mention.h"
+#include "handlers/intake/mention.h"
 #include "server/base/strbuf.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
 /* Any bytes as a repository's .draftd.yml. */
-#include "handlers/repo_settings.h"
+#include "handlers/settings/repo_settings.h"
 #include "tests/fuzz/fuzz.h"
 
 int

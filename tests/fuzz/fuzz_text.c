@@ -1,6 +1,6 @@
 /* Any bytes: what comes out is UTF-8 without a comment, within its bounds, and stays where it was
  * put. */
-#include "handlers/text.h"
+#include "handlers/thread/text.h"
 #include "server/base/str.h"
 #include "tests/fuzz/fuzz.h"
 

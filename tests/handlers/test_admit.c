@@ -5,9 +5,9 @@
 #include <inttypes.h>
 #include <strings.h>
 
-#include "handlers/event.h"
+#include "handlers/intake/event.h"
 #include "handlers/platform.h"
-#include "handlers/settings.h"
+#include "handlers/settings/settings.h"
 #include "server/base/clock.h"
 #include "server/base/str.h"
 #include "server/base/strbuf.h"

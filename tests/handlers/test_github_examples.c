@@ -2,9 +2,9 @@
  * each is read or ignored with a reason. Skipped where tests/github/install.sh has not run. */
 #include "tests/harness/test.h"
 
-#include "handlers/event.h"
 #include "handlers/github.h"
-#include "handlers/settings.h"
+#include "handlers/intake/event.h"
+#include "handlers/settings/settings.h"
 #include "server/base/env.h"
 #include "server/base/js.h"
 #include "server/base/str.h"

@@ -2,9 +2,9 @@
  * nothing a payload holds or lacks is taken for more than it is. */
 #include "tests/harness/test.h"
 
-#include "handlers/event.h"
 #include "handlers/github.h"
-#include "handlers/settings.h"
+#include "handlers/intake/event.h"
+#include "handlers/settings/settings.h"
 #include "server/base/clock.h"
 #include "server/base/js.h"
 #include "server/base/str.h"

@@ -1,6 +1,6 @@
 /* What a worker does about a run that cannot go on: waits, gives back, gives up, ends; without any
  * container, for the engine is away or says nothing. */
-#include "tests/integrations/repo_fixture.h"
+#include "tests/integrations/git/repo_fixture.h"
 
 #include <signal.h>
 

@@ -7,9 +7,9 @@
 #include <pthread.h>
 
 #include "handlers/app.h"
-#include "handlers/live.h"
-#include "handlers/permissions.h"
-#include "handlers/settings.h"
+#include "handlers/intake/permissions.h"
+#include "handlers/settings/settings.h"
+#include "handlers/thread/live.h"
 #include "integrations/github.h"
 #include "server/base/clock.h"
 #include "server/base/fs.h"

@@ -1,0 +1,377 @@
+/* See dispatch.h. parse -> event -> policy -> one transaction: task or run, what is owed, delivery
+ * done. */
+#include "handlers/intake/dispatch.h"
+
+#include "handlers/app.h"
+#include "handlers/intake/event.h"
+#include "handlers/intake/permissions.h"
+#include "handlers/intake/task_change.h"
+#include "handlers/platform.h"
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/base/str.h"
+#include "server/base/strbuf.h"
+#include "server/service.h"
+#include "server/store/delivery.h"
+#include "server/store/store.h"
+#include "server/store/task.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define FIRST_RETRY_MS (2 * MS_PER_SECOND)
+#define MOST_RETRY_MS (10 * MS_PER_MINUTE)
+#define GIVE_UP_MS MS_PER_DAY
+#define BLOCKED_RETRY_MS (1 * MS_PER_SECOND)
+
+struct dispatcher {
+    struct app *app;
+    struct sessions sessions;
+};
+
+/* What became, or would become, of one delivery. */
+struct verdict {
+    enum delivery_state state;
+    char *reason;
+    bool deferred; /* not yet: a service was away */
+    int64_t next_ms;
+    bool applies; /* the event is to change something */
+};
+
+static void
+verdict_done(struct verdict *verdict)
+{
+    free(verdict->reason);
+}
+
+/* One delivery in the handling. */
+struct handling {
+    struct dispatcher *dispatcher;
+    struct delivery *delivery;
+    struct event *event;
+    struct verdict verdict;
+    int64_t task;
+    int64_t now_ms;
+    char *in_vain; /* written by apply(): why what was to change something changed nothing */
+    bool blocked;  /* likewise: it waits for an earlier delivery */
+};
+
+static void
+handling_done(struct handling *handling)
+{
+    delivery_free(handling->delivery);
+    event_free(handling->event);
+    verdict_done(&handling->verdict);
+    free(handling->in_vain);
+}
+
+int
+dispatcher_new(struct app *app, struct dispatcher **ret_dispatcher, struct err *err)
+{
+    struct dispatcher *dispatcher = calloc(1, sizeof(*dispatcher));
+
+    if (!dispatcher)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    dispatcher->app = app;
+    dispatcher->sessions = (struct sessions){.app = app, .stop = app->stop};
+    *ret_dispatcher = dispatcher;
+    return 0;
+}
+
+void
+dispatcher_free(struct dispatcher *dispatcher)
+{
+    if (!dispatcher)
+        return;
+    sessions_done(&dispatcher->sessions);
+    free(dispatcher);
+}
+
+static int
+judge(struct handling *handling, enum delivery_state state, const char *reason, struct err *err)
+{
+    auto_free char *copy = str_printf("%s", reason);
+
+    if (!copy)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    handling->verdict.state = state;
+    handling->verdict.reason = TAKE(copy);
+    return 0;
+}
+
+/* A service that policy needs is away, or said no for now: later, for a day. */
+static int
+postpone(struct handling *handling, const struct err *cause, int64_t wait_ms, struct err *err)
+{
+    const struct delivery *delivery = handling->delivery;
+
+    if (handling->now_ms - delivery->received_ms > GIVE_UP_MS)
+        return judge(handling, DELIVERY_IGNORED, cause->msg, err);
+    const int r = judge(handling, DELIVERY_RECEIVED, cause->msg, err);
+    if (r)
+        return r;
+    if (wait_ms <= 0)
+        wait_ms = backoff_ms(delivery->attempts, FIRST_RETRY_MS, MOST_RETRY_MS);
+    handling->verdict.deferred = true;
+    handling->verdict.next_ms = handling->now_ms + wait_ms;
+    return 0;
+}
+
+/* Ask whether the actor may. Leaving or closing an issue needs no permission of ours: the platform
+ * gave it already. */
+static int
+judge_actor(struct handling *handling, const struct platform *platform, struct err *err)
+{
+    const struct event *event = handling->event;
+    struct dispatcher *dispatcher = handling->dispatcher;
+    struct session *session = NULL;
+    struct err cause = {0};
+    bool allowed = false;
+
+    if (event->kind == EVENT_CANCEL && strcmp(event->trigger, "mention") != 0) {
+        handling->verdict.applies = true;
+        return 0;
+    }
+    int r = sessions_get(&dispatcher->sessions, platform, &session, &cause);
+    if (!r)
+        r = permissions_ask(dispatcher->app->permissions, session, event->repository, event->actor,
+                            handling->now_ms, &allowed, &cause);
+    if (r == ERR_LIMIT && platform->retry_after_ms)
+        return postpone(handling, &cause, platform->retry_after_ms(session), err);
+    if (err_retryable(r) || r == ERR_LIMIT)
+        return postpone(handling, &cause, 0, err);
+    if (r)
+        return judge(handling, DELIVERY_IGNORED, cause.msg, err);
+    if (!allowed)
+        return judge(handling, DELIVERY_IGNORED,
+                     "the person who asked has no write permission on the repository", err);
+    handling->verdict.applies = true;
+    return 0;
+}
+
+static int
+judge_event(struct handling *handling, const struct platform *platform, struct err *err)
+{
+    const struct event *event = handling->event;
+
+    if (event->kind == EVENT_IGNORED)
+        return judge(handling, DELIVERY_IGNORED, event->reason, err);
+    if (!platform->serves(handling->dispatcher->app->settings, event->repository))
+        return judge(handling, DELIVERY_IGNORED, "the repository is not in the configuration", err);
+    if (event->actor_is_bot && event->kind == EVENT_START)
+        return judge(handling, DELIVERY_IGNORED, "bots start nothing", err);
+    return judge_actor(handling, platform, err);
+}
+
+struct body_work {
+    int64_t delivery;
+    struct strbuf *buf;
+};
+
+static int
+load_body(struct db *db, void *ctx, struct err *err)
+{
+    const struct body_work *work = ctx;
+    return delivery_body(db, work->delivery, work->buf, err);
+}
+
+/* Read the delivery into an event and decide; nothing is changed yet. */
+static int
+consider(struct handling *handling, struct err *err)
+{
+    const struct delivery *delivery = handling->delivery;
+    const struct platform *platform = platform_find(delivery->platform);
+    AUTO_DONE(strbuf_done) struct strbuf body = STRBUF_INIT(LIMIT_BODY_BYTES);
+    struct body_work work = {.delivery = delivery->id, .buf = &body};
+    struct err fault = {0};
+
+    if (!platform)
+        return judge(handling, DELIVERY_BAD, "this program knows no such platform", err);
+    int r = store_read(handling->dispatcher->app->store, load_body, &work, err);
+    if (r)
+        return r;
+    r = platform->read(handling->dispatcher->app->settings, delivery,
+                       bytes_of(strbuf_str(&body), body.len), &handling->event, &fault);
+    if (r == ERR_INVALID)
+        return judge(handling, DELIVERY_BAD, fault.msg, err);
+    if (r) {
+        *err = fault;
+        return r;
+    }
+    return judge_event(handling, platform, err);
+}
+
+/* Policy let it pass, and there is nothing to do. */
+static int
+finish_in_vain(struct db *db, struct handling *handling, const char *reason, struct err *err)
+{
+    const int r = str_set(&handling->in_vain, reason, err);
+
+    return r ? r
+             : delivery_finish(db, handling->delivery->id, DELIVERY_IGNORED, handling->in_vain, 0,
+                               err);
+}
+
+static int
+defer_blocked(struct db *db, struct handling *handling, const char *order_key, struct err *err)
+{
+    const int r =
+        str_set(&handling->in_vain, "an earlier delivery about the same thing waits", err);
+
+    if (r)
+        return r;
+    handling->blocked = true;
+    return delivery_defer(db, handling->delivery->id, order_key, handling->in_vain,
+                          handling->now_ms + BLOCKED_RETRY_MS, err);
+}
+
+static int
+apply_start(struct db *db, struct handling *handling, struct err *err)
+{
+    const int r = task_start(db, handling->dispatcher->app, handling->delivery->platform,
+                             handling->event, handling->now_ms, &handling->task, err);
+
+    if (r == ERR_CONFLICT)
+        return finish_in_vain(db, handling, err->msg, err);
+    if (r)
+        return r;
+    return delivery_finish(db, handling->delivery->id, DELIVERY_DONE, NULL, handling->task, err);
+}
+
+static int
+apply_cancel(struct db *db, struct handling *handling, struct err *err)
+{
+    AUTO(task_free) struct task *task = NULL;
+    int r = task_find(db, handling->event->origin, &task, err);
+
+    if (!r)
+        r = task_cancel(db, handling->dispatcher->app, task->id, handling->event->actor,
+                        handling->now_ms, err);
+    if (r == ERR_NOTFOUND)
+        return finish_in_vain(db, handling, "there is nothing to cancel", err);
+    if (r)
+        return r;
+    return delivery_finish(db, handling->delivery->id, DELIVERY_DONE, NULL, task->id, err);
+}
+
+/* Order is kept per issue: while an earlier delivery about it waits, later ones wait too. */
+static int
+apply(struct db *db, void *ctx, struct err *err)
+{
+    struct handling *handling = ctx;
+    const struct verdict *verdict = &handling->verdict;
+    const int64_t id = handling->delivery->id;
+    const struct event *event = handling->event;
+    const char *order_key = event ? event->order_key : NULL;
+    bool blocked = false;
+    int r = order_key ? delivery_is_blocked(db, id, order_key, &blocked, err) : 0;
+
+    if (r)
+        return r;
+    free(TAKE(handling->in_vain)); /* of an earlier try whose commit failed */
+    handling->blocked = false;
+    if (verdict->deferred)
+        return delivery_defer(db, id, order_key, verdict->reason, verdict->next_ms, err);
+    if (!event || !verdict->applies)
+        return delivery_finish(db, id, verdict->state, verdict->reason, 0, err);
+    if (blocked)
+        return defer_blocked(db, handling, order_key, err);
+    return event->kind == EVENT_START ? apply_start(db, handling, err)
+                                      : apply_cancel(db, handling, err);
+}
+
+static void
+log_handled(const struct handling *handling)
+{
+    const struct verdict *verdict = &handling->verdict;
+    const char *in_vain = handling->in_vain;
+
+    log_info(verdict->deferred || handling->blocked ? "delivery_deferred" : "delivery_handled",
+             kv_str("platform", handling->delivery->platform),
+             kv_str("delivery", handling->delivery->delivery_id),
+             kv_str("kind", handling->delivery->event),
+             kv_bool("applied", verdict->applies && !in_vain), kv_int("task", handling->task),
+             kv_str("reason", in_vain ? in_vain : verdict->reason));
+}
+
+static int
+load_next(struct db *db, void *ctx, struct err *err)
+{
+    struct handling *handling = ctx;
+    return delivery_next(db, handling->now_ms, &handling->delivery, err);
+}
+
+int64_t
+dispatcher_turn(void *ctx)
+{
+    struct dispatcher *dispatcher = ctx;
+    AUTO_DONE(handling_done)
+    struct handling handling = {.dispatcher = dispatcher, .now_ms = clock_now_ms()};
+    struct err error = {0};
+    int r = store_read(dispatcher->app->store, load_next, &handling, &error);
+
+    if (r == ERR_NOTFOUND)
+        return POLL_MS;
+    if (!r)
+        r = consider(&handling, &error);
+    if (!r)
+        r = store_transact(dispatcher->app->store, apply, &handling, &error);
+    if (r) {
+        log_error("dispatch_failed", kv_str("error", error.msg));
+        return MS_PER_SECOND;
+    }
+    log_handled(&handling);
+    app_wake(dispatcher->app);
+    return 0;
+}
+
+static int
+load_one(struct db *db, void *ctx, struct err *err)
+{
+    struct handling *handling = ctx;
+    return delivery_get(db, handling->task, &handling->delivery, err);
+}
+
+static void
+say(const struct handling *handling, bool dry_run, struct strbuf *said)
+{
+    const struct verdict *verdict = &handling->verdict;
+
+    if (handling->in_vain)
+        strbuf_addf(said, "%s: %s\n",
+                    handling->blocked ? "waits" : delivery_state_name(DELIVERY_IGNORED),
+                    handling->in_vain);
+    else if (!verdict->applies)
+        strbuf_addf(said, "%s: %s\n",
+                    verdict->deferred ? "waits" : delivery_state_name(verdict->state),
+                    verdict->reason);
+    else
+        strbuf_addf(said, "%s %s %s for %s\n", dry_run ? "would" : "did",
+                    handling->event->kind == EVENT_START ? "start" : "cancel",
+                    handling->event->origin, handling->event->actor);
+}
+
+int
+dispatcher_replay(struct dispatcher *dispatcher,
+                  int64_t delivery,
+                  bool dry_run,
+                  struct strbuf *said,
+                  struct err *err)
+{
+    AUTO_DONE(handling_done)
+    struct handling handling = {
+        .dispatcher = dispatcher, .now_ms = clock_now_ms(), .task = delivery};
+    int r = store_read(dispatcher->app->store, load_one, &handling, err);
+
+    if (r == ERR_NOTFOUND)
+        return err_set(err, ERR_NOTFOUND, "there is no delivery %" PRId64, delivery);
+    if (r)
+        return r;
+    handling.task = 0;
+    r = consider(&handling, err);
+    if (!r && !dry_run)
+        r = store_transact(dispatcher->app->store, apply, &handling, err);
+    if (!r)
+        say(&handling, dry_run, said);
+    return r;
+}

@@ -1,0 +1,45 @@
+/* See event.h. */
+#include "handlers/intake/event.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void
+event_free(struct event *event)
+{
+    if (!event)
+        return;
+    free(event->reason);
+    free(event->trigger);
+    free(event->order_key);
+    free(event->origin);
+    free(event->repository);
+    free(event->title);
+    free(event->text);
+    free(event->instruction);
+    free(event->url);
+    free(event->actor);
+    free(event->reaction_target);
+    free(event);
+}
+
+int
+event_ignored(struct event **ret_event, struct err *err, const char *format, ...)
+{
+    AUTO(event_free) struct event *event = calloc(1, sizeof(*event));
+    va_list args;
+
+    if (!event)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    event->kind = EVENT_IGNORED;
+
+    va_start(args, format);
+    const int len = vasprintf(&event->reason, format, args);
+    va_end(args);
+    if (len < 0) {
+        event->reason = NULL; /* undefined after a failure */
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    *ret_event = TAKE(event);
+    return 0;
+}

@@ -1,0 +1,191 @@
+/* See task_change.h. */
+#include "handlers/intake/task_change.h"
+
+#include "handlers/intake/event.h"
+#include "handlers/thread/announce.h"
+#include "server/base/strbuf.h"
+#include "server/store/run.h"
+#include "server/store/task.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static const struct announcement nothing_to_add = {0};
+
+/* What is asked: the text, and below it what the mention itself says. */
+static int
+write_request(const struct event *event, char **ret_text, struct err *err)
+{
+    char *text = event->instruction && event->text
+                     ? str_printf("%s\n\n%s", event->instruction, event->text)
+                     : str_printf("%s", event->instruction ? event->instruction
+                                        : event->text      ? event->text
+                                                           : "");
+
+    if (!text)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    *ret_text = text;
+    return 0;
+}
+
+static int
+insert_task(struct db *db,
+            const char *platform,
+            const struct event *event,
+            int64_t now_ms,
+            int64_t *ret_task,
+            struct err *err)
+{
+    auto_free char *text = NULL;
+    const int r = write_request(event, &text, err);
+
+    if (r)
+        return r;
+    const struct task task = {
+        .platform = (char *)(uintptr_t)platform,
+        .origin = event->origin,
+        .thread = event->origin,
+        .repository = event->repository,
+        .number = event->number,
+        .title = event->title,
+        .text = text,
+        .url = event->url,
+        .requested_by = event->actor,
+    };
+    return task_insert(db, &task, now_ms, ret_task, err);
+}
+
+/* Does the event ask for something that the task's last run has not seen? The platforms' order is
+ * not guaranteed: what happened before that run ended was about the same wish. */
+static int
+check_is_new(struct db *db, const struct task *task, const struct event *event, struct err *err)
+{
+    AUTO(run_free) struct run *run = NULL;
+    const int r = run_latest(db, task->id, &run, err);
+
+    if (r)
+        return r;
+    if (run->state != RUN_ENDED)
+        return err_set(err, ERR_CONFLICT, "task %" PRId64 " is under way", task->id);
+    if (event->happened_ms && event->happened_ms <= run->finished_ms)
+        return err_set(err, ERR_CONFLICT, "task %" PRId64 " ended after this happened", task->id);
+    return 0;
+}
+
+static int
+restart_task(struct db *db,
+             const struct task *task,
+             const struct event *event,
+             int64_t now_ms,
+             struct err *err)
+{
+    auto_free char *text = NULL;
+    int r = check_is_new(db, task, event, err);
+
+    if (r)
+        return r;
+    r = write_request(event, &text, err);
+    if (!r)
+        r = task_set_request(db, task->id, event->title, text, event->actor, now_ms, err);
+    if (!r)
+        r = task_set_state(db, task->id, TASK_QUEUED, NULL, now_ms, err);
+    return r;
+}
+
+int
+task_start(struct db *db,
+           const struct app *app,
+           const char *platform,
+           const struct event *event,
+           int64_t now_ms,
+           int64_t *ret_task,
+           struct err *err)
+{
+    AUTO(task_free) struct task *task = NULL;
+    int64_t id = 0;
+    int64_t run;
+    int r = task_find(db, event->origin, &task, err);
+
+    if (r && r != ERR_NOTFOUND)
+        return r;
+    if (task) {
+        id = task->id;
+        r = restart_task(db, task, event, now_ms, err);
+    } else {
+        r = insert_task(db, platform, event, now_ms, &id, err);
+    }
+    if (r)
+        return r;
+
+    r = run_insert(db,
+                   &(struct run_new){.task = id,
+                                     .trigger_kind = event->trigger,
+                                     .trigger_actor = event->actor,
+                                     .trigger_ms = event->happened_ms},
+                   now_ms, &run, err);
+    if (!r)
+        r = announce_seen(db, id, event->reaction_target, now_ms, err);
+    if (!r)
+        r = announce_status(db, app, id, &nothing_to_add, now_ms, err);
+    if (r)
+        return r;
+    *ret_task = id;
+    return 0;
+}
+
+int
+task_retry(struct db *db,
+           const struct app *app,
+           int64_t id,
+           const char *actor,
+           int64_t now_ms,
+           struct err *err)
+{
+    AUTO(task_free) struct task *task = NULL;
+    int64_t run;
+    int r = task_get(db, id, &task, err);
+
+    if (r == ERR_NOTFOUND)
+        return err_set(err, ERR_NOTFOUND, "there is no task %" PRId64, id);
+    if (r)
+        return r;
+    if (task_state_is_live(task->state))
+        return err_set(err, ERR_CONFLICT, "task %" PRId64 " is under way", id);
+    r = task_set_state(db, id, TASK_QUEUED, NULL, now_ms, err);
+    if (!r)
+        r = run_insert(
+            db,
+            &(struct run_new){
+                .task = id, .trigger_kind = "retry", .trigger_actor = actor, .trigger_ms = now_ms},
+            now_ms, &run, err);
+    if (!r)
+        r = announce_status(db, app, id, &nothing_to_add, now_ms, err);
+    return r;
+}
+
+int
+task_cancel(struct db *db,
+            const struct app *app,
+            int64_t id,
+            const char *actor,
+            int64_t now_ms,
+            struct err *err)
+{
+    bool ended;
+    int r = run_request_cancel(db, id, actor, now_ms, &ended, err);
+
+    if (r == ERR_NOTFOUND)
+        return err_set(err, ERR_NOTFOUND, "nothing of task %" PRId64 " is under way", id);
+    if (r)
+        return r;
+    if (!ended)
+        return 0; /* its worker sees it and ends the run */
+
+    auto_free char *reason = str_printf("cancelled by %s before it began", actor);
+    if (!reason)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    r = task_set_state(db, id, TASK_CANCELED, reason, now_ms, err);
+    if (!r)
+        r = announce_status(db, app, id, &nothing_to_add, now_ms, err);
+    return r;
+}

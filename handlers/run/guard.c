@@ -1,0 +1,383 @@
+/* See guard.h. How tests are named and skipped is in guard_tests.c. */
+#include "handlers/run/guard.h"
+
+#include "handlers/thread/text.h"
+#include "integrations/git/repo_list.h"
+#include "server/base/redact.h"
+#include "server/base/str.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define HITS_MAX 100
+#define FLAGGED_MAX 49 /* of hits that hold nothing back, so that those that do are always told */
+#define COMMITS_MAX 10000
+#define PATH_BYTES 200
+#define SHOWN_LINE_BYTES 100
+#define SHORT_ID 7
+#define LARGE_BINARY_BYTES (INT64_C(1024) * 1024)
+
+struct scan {
+    struct repo *repo;
+    const struct guard_settings *settings;
+    struct guard_report *report;
+    char *keys[HITS_MAX]; /* of each hit: rule, path and kind; the same is told once */
+    size_t flagged;
+    bool overflow;
+    enum guard_rule overflow_rule; /* of the first that was left out */
+    const char *commit;            /* one on the way; NULL: the whole difference is looked at */
+    struct err *err;
+};
+
+static void
+scan_done(struct scan *scan)
+{
+    for (size_t i = 0; i < HITS_MAX; i++)
+        free(scan->keys[i]);
+}
+
+void
+guard_report_done(struct guard_report *report)
+{
+    for (size_t i = 0; i < report->count; i++)
+        free(report->items[i].text);
+    free(report->items);
+    repo_diff_done(&report->diff);
+    *report = (struct guard_report){.held = false};
+}
+
+/* ---- hits ---- */
+
+static bool
+is_known(const struct scan *scan, const char *key)
+{
+    for (size_t i = 0; i < scan->report->count; i++) {
+        if (str_equal(scan->keys[i], key))
+            return true;
+    }
+    return false;
+}
+
+static int
+keep_hit(struct scan *scan, enum guard_rule rule, char **text, char **key)
+{
+    struct guard_report *report = scan->report;
+
+    if (!*text || !*key)
+        return err_set(scan->err, ERR_NOMEM, "out of memory");
+    scan->keys[report->count] = TAKE(*key);
+    report->items[report->count++] = (struct guard_hit){.rule = rule, .text = TAKE(*text)};
+    return 0;
+}
+
+/* `path` for people: one line, without a credential. */
+static void
+append_path(struct strbuf *buf, const char *path)
+{
+    AUTO_DONE(strbuf_done) struct strbuf redacted = STRBUF_INIT(8 * strlen(path) + 64);
+
+    redact_append(&redacted, bytes_of_str(path));
+    text_append_line(buf, strbuf_str(&redacted), PATH_BYTES);
+}
+
+/* Keep "PATH: what", or "PATH:LINE: what"; once for each rule, path and kind. */
+static int PRINTF_LIKE(6, 7) add_hit(struct scan *scan,
+                                     enum guard_rule rule,
+                                     const char *path,
+                                     int64_t line,
+                                     const char *kind,
+                                     const char *format,
+                                     ...)
+{
+    AUTO_DONE(strbuf_done) struct strbuf buf = STRBUF_INIT(8192);
+    auto_free char *key = str_printf("%d:%s:%s", (int)rule, path ? path : "", kind);
+    auto_free char *what = NULL;
+    const bool holds = rule == GUARD_PROTECTED || rule == GUARD_SECRET;
+    va_list args;
+
+    scan->report->held |= holds;
+    if (!key)
+        return err_set(scan->err, ERR_NOMEM, "out of memory");
+    if (is_known(scan, key))
+        return 0;
+    if (scan->report->count == HITS_MAX - 1 || (!holds && scan->flagged == FLAGGED_MAX)) {
+        scan->overflow_rule = scan->overflow ? scan->overflow_rule : rule;
+        scan->overflow = true;
+        return 0;
+    }
+    scan->flagged += !holds;
+
+    va_start(args, format);
+    const int len = vasprintf(&what, format, args);
+    va_end(args);
+    if (len < 0) {
+        what = NULL; /* undefined after a failure */
+        return err_set(scan->err, ERR_NOMEM, "out of memory");
+    }
+    if (path)
+        append_path(&buf, path);
+    if (line > 0)
+        strbuf_addf(&buf, ":%" PRId64, line);
+    strbuf_addf(&buf, "%s%s", path ? ": " : "", what);
+    if (scan->commit)
+        strbuf_addf(&buf, " (in commit %.*s on the way)", SHORT_ID, scan->commit);
+
+    auto_free char *text = NULL;
+    const int r = strbuf_take(&buf, &text, scan->err);
+    return r ? r : keep_hit(scan, rule, &text, &key);
+}
+
+/* ---- credentials ---- */
+
+/* Append `line` with string literals joined that code would join: "ab" + "cd" becomes "abcd". */
+static void
+append_joined(struct strbuf *buf, struct bytes line)
+{
+    for (size_t i = 0; i < line.len; i++) {
+        size_t j = i + 1;
+        if (!strchr("\"'`", line.ptr[i]) || !line.ptr[i]) {
+            strbuf_add_char(buf, line.ptr[i]);
+            continue;
+        }
+        while (j < line.len && strchr(" \t+.", line.ptr[j]) && line.ptr[j])
+            j++;
+        if (j < line.len && strchr("\"'`", line.ptr[j]) && line.ptr[j])
+            i = j;
+        else
+            strbuf_add_char(buf, line.ptr[i]);
+    }
+}
+
+/* The kind of credential in `text`, or NULL. */
+static const char *
+find_credential(struct bytes text)
+{
+    AUTO_DONE(strbuf_done) struct strbuf joined = STRBUF_INIT(text.len);
+    size_t start;
+    size_t len;
+    const char *kind = redact_find(text, 0, &start, &len);
+
+    if (kind)
+        return kind;
+    append_joined(&joined, text);
+    if (!strbuf_ok(&joined) || joined.len == text.len)
+        return NULL;
+    return redact_find(bytes_of(joined.ptr, joined.len), 0, &start, &len);
+}
+
+static int
+check_text(struct scan *scan, const char *path, int64_t line, struct bytes text)
+{
+    const char *kind = find_credential(text);
+
+    return kind
+               ? add_hit(scan, GUARD_SECRET, path, line, kind, "looks like a credential (%s)", kind)
+               : 0;
+}
+
+/* Its lines are not shown by the difference. Something else than a file there holds no text. */
+static int
+check_binary(struct scan *scan, const char *commit, const struct repo_change *change)
+{
+    AUTO_DONE(strbuf_done) struct strbuf contents = STRBUF_INIT(LARGE_BINARY_BYTES);
+    struct err err;
+    const int r = repo_read_file(scan->repo, commit, change->path, &contents, &err);
+
+    if (r == ERR_LIMIT || r == ERR_INVALID || r == ERR_NOTFOUND)
+        return 0;
+    if (r)
+        return err_set(scan->err, r, "%s", err.msg);
+    return check_text(scan, change->path, 0, bytes_of(contents.ptr, contents.len));
+}
+
+/* ---- paths ---- */
+
+/* A folder's pattern covers what stands in the folder's own place, too: a file or link of its name.
+ */
+static bool
+matches_pattern(const char *path, const char *pattern)
+{
+    const size_t len = strlen(path);
+
+    return str_matches_glob(path, pattern) ||
+           (strncmp(path, pattern, len) == 0 && str_equal(pattern + len, "/**"));
+}
+
+static int
+check_protected(struct scan *scan, const char *path)
+{
+    const struct string_list *protect = &scan->settings->protect;
+
+    for (size_t i = 0; path && i < protect->count; i++) {
+        if (matches_pattern(path, protect->items[i]))
+            return add_hit(scan, GUARD_PROTECTED, path, 0, "", "protected by \"%s\", was changed",
+                           protect->items[i]);
+    }
+    return 0;
+}
+
+/* What may not be in any commit. */
+static int
+check_held(struct scan *scan, const char *commit, const struct repo_diff *diff)
+{
+    for (size_t i = 0; i < diff->count; i++) {
+        const struct repo_change *change = &diff->items[i];
+        int r = check_protected(scan, change->path);
+        r = r ? r : check_protected(scan, change->old_path);
+        if (!r && change->kind != REPO_DELETED)
+            r = check_text(scan, change->path, 0, bytes_of_str(change->path));
+        if (!r && change->binary && change->kind != REPO_DELETED &&
+            change->new_bytes <= LARGE_BINARY_BYTES)
+            r = check_binary(scan, commit, change);
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+/* ---- the difference as a whole ---- */
+
+static int
+check_size(struct scan *scan, const struct repo_diff *diff)
+{
+    const struct guard_settings *settings = scan->settings;
+    const int64_t lines = diff->added_lines + diff->deleted_lines;
+    int r = 0;
+
+    if ((int64_t)diff->count > settings->max_files)
+        r = add_hit(scan, GUARD_TOO_MANY_FILES, NULL, 0, "",
+                    "%zu files are changed, more than the %" PRId64 " that are expected",
+                    diff->count, settings->max_files);
+    if (!r && lines > settings->max_lines)
+        r = add_hit(scan, GUARD_TOO_MANY_LINES, NULL, 0, "",
+                    "%" PRId64 " lines are changed, more than the %" PRId64 " that are expected",
+                    lines, settings->max_lines);
+    return r;
+}
+
+static int
+check_change(struct scan *scan, const struct repo_change *change)
+{
+    const bool renamed = change->kind == REPO_RENAMED;
+    const bool was_test = guard_is_test_path(renamed ? change->old_path : change->path);
+
+    if (change->kind == REPO_DELETED)
+        return was_test ? add_hit(scan, GUARD_TEST_DELETED, change->path, 0, "", "test was deleted")
+                        : 0;
+    if (change->binary && change->new_bytes > LARGE_BINARY_BYTES)
+        return add_hit(scan, GUARD_LARGE_BINARY, change->path, 0, "", "binary file of %.1f MiB",
+                       (double)change->new_bytes / LARGE_BINARY_BYTES);
+    if (was_test && renamed && !guard_is_test_path(change->path))
+        return add_hit(scan, GUARD_TEST_DELETED, change->old_path, 0, "",
+                       "test was renamed to what is no test");
+    if (was_test && change->kind == REPO_MODIFIED && change->new_bytes == 0)
+        return add_hit(scan, GUARD_TEST_DELETED, change->path, 0, "", "test was emptied");
+    return 0;
+}
+
+/* An added line. Tests of Rust stand among the code. */
+static int
+see_line(void *ctx, const char *path, int64_t line, struct bytes text)
+{
+    struct scan *scan = ctx;
+    const int r = check_text(scan, path, line, text);
+
+    if (r || scan->commit || !(guard_is_test_path(path) || str_ends_with(path, ".rs")) ||
+        !guard_skips_test(text))
+        return r;
+
+    AUTO_DONE(strbuf_done) struct strbuf redacted = STRBUF_INIT(8 * text.len + 64);
+    AUTO_DONE(strbuf_done) struct strbuf shown = STRBUF_INIT(SHOWN_LINE_BYTES);
+    redact_append(&redacted, text);
+    text_append_line(&shown, strbuf_str(&redacted), SHOWN_LINE_BYTES);
+    return add_hit(scan, GUARD_TEST_SKIPPED, path, line, strbuf_str(&shown),
+                   "skips or narrows tests: %s", strbuf_str(&shown));
+}
+
+static int
+check_whole(struct scan *scan, const char *base, const char *commit)
+{
+    struct repo_diff *diff = &scan->report->diff;
+    int r = repo_diff(scan->repo, base, commit, see_line, scan, diff, scan->err);
+
+    r = r ? r : check_held(scan, commit, diff);
+    r = r ? r : check_size(scan, diff);
+    for (size_t i = 0; !r && i < diff->count; i++)
+        r = check_change(scan, &diff->items[i]);
+    return r;
+}
+
+/* ---- the commits on the way ---- */
+
+static int
+check_message(struct scan *scan, const struct repo_commit *commit)
+{
+    const char *kind = find_credential(bytes_of_str(commit->message));
+
+    return kind ? add_hit(scan, GUARD_SECRET, NULL, 0, kind,
+                          "a commit's message holds what looks like a credential (%s)", kind)
+                : 0;
+}
+
+static int
+check_commit(struct scan *scan, const struct repo_commit *commit)
+{
+    AUTO_DONE(repo_diff_done) struct repo_diff diff = {.count = 0};
+    const int r =
+        repo_diff(scan->repo, commit->parent, commit->id, see_line, scan, &diff, scan->err);
+
+    return r ? r : check_held(scan, commit->id, &diff);
+}
+
+static int
+check_history(struct scan *scan, const char *base, const char *commit)
+{
+    AUTO_DONE(repo_commit_list_done) struct repo_commit_list list = {.count = 0};
+    int r = repo_list_commits(scan->repo, base, commit, COMMITS_MAX, &list, scan->err);
+
+    for (size_t i = 0; !r && i < list.count; i++) {
+        scan->commit = list.items[i].id;
+        r = check_message(scan, &list.items[i]);
+        /* One commit is the whole difference, which was looked at already. */
+        if (!r && (list.count > 1 || !str_equal(list.items[i].parent, base)))
+            r = check_commit(scan, &list.items[i]);
+    }
+    scan->commit = NULL;
+    return r;
+}
+
+static int
+add_overflow(struct scan *scan)
+{
+    auto_free char *text = str_dup("there is more than is listed here");
+    auto_free char *key = str_dup("");
+
+    return keep_hit(scan, scan->overflow_rule, &text, &key);
+}
+
+int
+guard_check(struct repo *repo,
+            const char *base,
+            const char *commit,
+            const struct guard_settings *settings,
+            struct guard_report *ret_report,
+            struct err *err)
+{
+    AUTO_DONE(guard_report_done)
+    struct guard_report report = {.items = calloc(HITS_MAX, sizeof(*report.items))};
+    AUTO_DONE(scan_done)
+    struct scan scan = {.repo = repo, .settings = settings, .report = &report, .err = err};
+    int r = report.items ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+
+    if (!r)
+        r = check_whole(&scan, base, commit);
+    if (!r)
+        r = check_history(&scan, base, commit);
+    if (!r && scan.overflow)
+        r = add_overflow(&scan);
+    if (r)
+        return err_wrap(err, "looking over the change");
+    *ret_report = TAKE_STRUCT(report);
+    return 0;
+}

@@ -1,0 +1,49 @@
+/* The guard on a diff: what must not leave, and what a reviewer should see first. */
+#pragma once
+
+#include "handlers/settings/repo_settings.h"
+#include "integrations/git/repo.h"
+#include "server/base/err.h"
+
+enum guard_rule {
+    GUARD_PROTECTED,     /* held: a protected path is changed */
+    GUARD_SECRET,        /* held: an added line looks like a credential */
+    GUARD_TOO_MANY_FILES,
+    GUARD_TOO_MANY_LINES,
+    GUARD_LARGE_BINARY,  /* over 1 MiB */
+    GUARD_TEST_DELETED,
+    GUARD_TEST_SKIPPED,  /* an added line skips or focuses tests */
+};
+
+struct guard_hit {
+    enum guard_rule rule;
+    char *text; /* one line for people: path, line, what; never the credential itself */
+};
+
+struct guard_report {
+    struct guard_hit *items;
+    size_t count;
+    bool held; /* some hit holds the change back */
+    struct repo_diff diff;
+};
+
+void guard_report_done(struct guard_report *report);
+
+/* Look at everything between `base` and `commit`: the final tree, and for credentials and protected paths every
+ * commit on the way as well, since history is pushed too. At most 100 hits are kept, one of them saying
+ * that there are more.
+ * Owns: *ret_report is the caller's, guard_report_done(). */
+MUST_CHECK int guard_check(struct repo *repo,
+                           const char *base,
+                           const char *commit,
+                           const struct guard_settings *settings,
+                           struct guard_report *ret_report,
+                           struct err *err);
+
+/* Is this the path of a test, by the habits of the usual languages? (tests/..., x_test.go, FooTest.java,
+ * test_x.py, x.spec.ts, ...) */
+bool guard_is_test_path(const char *path);
+
+/* Does an added line of a test skip or narrow tests? (pytest.mark.skip, it.skip, describe.only, t.Skip(),
+ * @Disabled, #[ignore], ...) */
+bool guard_skips_test(struct bytes line);

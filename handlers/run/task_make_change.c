@@ -1,0 +1,364 @@
+/* The first half of a run, declared in task_run.h: from the base commit to a commit that the guard
+ * let pass. */
+#include "handlers/app.h"
+#include "handlers/platform.h"
+#include "handlers/run/agent.h"
+#include "handlers/run/branch.h"
+#include "handlers/run/checks.h"
+#include "handlers/run/guard.h"
+#include "handlers/run/task_run.h"
+#include "handlers/settings/repo_settings.h"
+#include "handlers/settings/settings.h"
+#include "server/base/str.h"
+#include "server/limits.h"
+#include "server/store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_COMMITS 500
+#define MAX_TREE_ENTRIES 200000
+
+/* What the rounds hand from one to the next. */
+struct rounds {
+    struct check_execution *baseline; /* one for each check */
+    struct check_execution *after;
+    int64_t count;
+    char commit[REPO_COMMIT_BYTES]; /* the agent's newest; "" before the first */
+    int pack_fd;
+};
+
+static void
+rounds_done(struct rounds *rounds)
+{
+    free(rounds->baseline);
+    free(rounds->after);
+    cleanup_close(&rounds->pack_fd);
+}
+
+/* Set-up on the base commit is not the agent's business: when it fails, nothing is run. */
+static int
+set_up(struct work *work, struct sandbox *box, struct err *err)
+{
+    struct work_step_result failed;
+    auto_free char *how = NULL;
+    int r = work_progress(work, STAGE_SETUP, 0, err);
+
+    if (!r)
+        r = work_setup(work, box, ROLE_WORK, &failed, err);
+    if (r || failed.step == 0)
+        return r;
+    r = work_describe_end(&failed, &how, err);
+    if (!r)
+        r = work_step_tail(work, failed.step, &work->ending.output, err);
+    return r ? r
+             : work_conclude(work, err, OUTCOME_FAILED,
+                             "setup fails on the base commit (%s); no agent was run", how);
+}
+
+/* A run that starts from the task's own branch measures the origin in a sandbox of its own. When
+ * setup fails there, nothing is known to have been red. */
+static int
+measure_at_origin(struct work *work, struct rounds *rounds, struct err *err)
+{
+    AUTO(sandbox_close) struct sandbox *box = NULL;
+    struct work_step_result failed;
+    int r = work_open_sandbox(work, ROLE_WORK, work->origin, &box, err);
+
+    if (r || !work_goes_on(work))
+        return r;
+    r = work_setup(work, box, ROLE_WORK, &failed, err);
+    if (r || failed.step != 0)
+        return r;
+    return checks_measure_baseline(work, box, rounds->baseline, err);
+}
+
+static int
+take_baseline(struct work *work, struct sandbox *box, struct rounds *rounds, struct err *err)
+{
+    bool complete;
+    int r;
+
+    if (work->settings->check_count == 0)
+        return 0;
+    r = work_progress(work, STAGE_BASELINE, 0, err);
+    if (!r)
+        r = checks_load_baseline(work, rounds->baseline, &complete, err);
+    if (r || complete)
+        return r;
+    if (strcmp(work->origin, work->base) != 0)
+        return measure_at_origin(work, rounds, err);
+    r = checks_measure_baseline(work, box, rounds->baseline, err);
+    return r ? r : sandbox_reset(box, work->base, err);
+}
+
+static bool
+newly_red(const struct rounds *rounds, size_t check)
+{
+    return check_status_is_red(rounds->after[check].status) &&
+           !check_status_is_red(rounds->baseline[check].status);
+}
+
+static bool
+any_newly_red(const struct work *work, const struct rounds *rounds)
+{
+    for (size_t i = 0; i < work->settings->check_count; i++)
+        if (newly_red(rounds, i))
+            return true;
+    return false;
+}
+
+/* What the agent made, as one pack; its checks then run on exactly that. */
+static int
+export_change(struct work *work, struct sandbox *box, struct rounds *rounds, struct err *err)
+{
+    struct sandbox_export export;
+    auto_free char *identity = NULL;
+    auto_free char *message = NULL;
+    int r = branch_identity(work->app->settings, &identity, err);
+
+    if (!r)
+        r = branch_commit_message(work->task, work->run->round, &message, err);
+    if (r)
+        return r;
+    if (ftruncate(rounds->pack_fd, 0) < 0 || lseek(rounds->pack_fd, 0, SEEK_SET) < 0)
+        return err_set(err, ERR_IO, "emptying the file for the pack failed");
+    r = sandbox_export(box, work->base, identity, message, rounds->pack_fd, &export, err);
+    if (r == ERR_NOTFOUND) {
+        rounds->commit[0] = '\0';
+        return 0;
+    }
+    if (r == ERR_LIMIT)
+        return work_conclude(work, err, OUTCOME_HELD, "the change was refused: %s", err->msg);
+    if (r)
+        return r;
+    (void)snprintf(rounds->commit, sizeof(rounds->commit), "%s", export.commit);
+    return 0;
+}
+
+/* An agent that fails and leaves nothing is a failure; one that leaves nothing says that nothing is
+ * needed. */
+static int
+conclude_unchanged(struct work *work, const struct work_step_result *agent, struct err *err)
+{
+    auto_free char *how = NULL;
+    int r;
+
+    if (agent->end == STEP_EXITED && agent->status == 0)
+        return work_conclude(work, err, OUTCOME_UNCHANGED, "the agent changed nothing");
+    r = work_describe_end(agent, &how, err);
+    if (!r)
+        r = work_step_tail(work, agent->step, &work->ending.output, err);
+    return r ? r
+             : work_conclude(work, err, OUTCOME_FAILED, "the agent failed and changed nothing (%s)",
+                             how);
+}
+
+/* One round: agent, export, checks. *ret_again: there is something for the agent to mend. */
+static int
+one_round(struct work *work,
+          struct sandbox *box,
+          struct rounds *rounds,
+          int64_t round,
+          bool *ret_again,
+          struct err *err)
+{
+    struct work_step_result result;
+    int r = work_progress(work, STAGE_AGENT, round, err);
+
+    *ret_again = false;
+    if (!r)
+        r = agent_run(work, box,
+                      &(struct agent_round){.round = round,
+                                            .rounds = rounds->count,
+                                            .baseline = rounds->baseline,
+                                            .after = round > 1 ? rounds->after : NULL},
+                      &result, err);
+    if (!r)
+        r = export_change(work, box, rounds, err);
+    if (r || !work_goes_on(work))
+        return r;
+    if (!rounds->commit[0])
+        return conclude_unchanged(work, &result, err);
+    if (work->settings->check_count == 0)
+        return 0;
+
+    r = work_progress(work, STAGE_CHECK, round, err);
+    if (!r)
+        r = checks_run(work, box, PHASE_AFTER, round, rounds->baseline, rounds->after, err);
+    *ret_again = round < rounds->count && any_newly_red(work, rounds);
+    return r || !*ret_again ? r : sandbox_reset(box, rounds->commit, err);
+}
+
+static int
+work_rounds(struct work *work, struct sandbox *box, struct rounds *rounds, struct err *err)
+{
+    bool again = true;
+    int r = 0;
+
+    for (int64_t round = 1; !r && again && work_goes_on(work) && round <= rounds->count; round++)
+        r = one_round(work, box, rounds, round, &again, err);
+    return r ? r : agent_read_summary(box, &work->summary, err);
+}
+
+static int
+flag_hits(struct work *work, const struct guard_report *report, struct err *err)
+{
+    for (size_t i = 0; i < report->count; i++) {
+        const int r = work_flag(work, err, "%s", report->items[i].text);
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+/* What earlier runs and people put on the branch is not this run's to hold back, but a reviewer
+ * should still see it first. */
+static int
+flag_earlier_change(struct work *work, struct err *err)
+{
+    AUTO_DONE(guard_report_done) struct guard_report report = {0};
+    const struct guard_settings *settings = &work->settings->guard;
+
+    if (strcmp(work->origin, work->base) == 0)
+        return 0;
+    const int r = guard_check(work->mirror, work->origin, work->base, settings, &report, err);
+    return r ? r : flag_hits(work, &report, err);
+}
+
+/* Flags go to the top of the draft; a change that is held back ends here. */
+static int
+guard(struct work *work, struct err *err)
+{
+    AUTO_DONE(guard_report_done) struct guard_report report = {0};
+    AUTO_DONE(strbuf_done) struct strbuf hits = STRBUF_INIT(LIMIT_TEXT_BYTES);
+    int r = flag_earlier_change(work, err);
+
+    if (!r)
+        r = guard_check(work->mirror, work->base, work->head, &work->settings->guard, &report, err);
+    if (r)
+        return r;
+    if (report.diff.count == 0)
+        return work_conclude(work, err, OUTCOME_UNCHANGED,
+                             "the agent's commits change nothing in the end");
+    r = flag_hits(work, &report, err);
+    if (r || !report.held)
+        return r;
+    for (size_t i = 0; i < report.count; i++)
+        strbuf_addf(&hits, "%s\n", report.items[i].text);
+    r = strbuf_take(&hits, &work->ending.detail, err);
+    return r ? r
+             : work_conclude(work, err, OUTCOME_HELD,
+                             "the change was held back by the guard; nothing was pushed");
+}
+
+struct head_work {
+    struct work *work;
+    const char *flags;
+};
+
+static int
+store_head(struct db *db, void *ctx, struct err *err)
+{
+    const struct head_work *head = ctx;
+    const struct work *work = head->work;
+    return run_set_head(db, work->lease, work->head, work->summary, head->flags, err);
+}
+
+/* Out of the sandbox, verified, guarded, kept. */
+static int
+accept_change(struct work *work, const struct rounds *rounds, struct err *err)
+{
+    const struct repo_import_limits limits = {
+        .max_commits = MAX_COMMITS,
+        .max_blob_bytes = LIMIT_CHANGE_BLOB_BYTES,
+        .max_files = MAX_TREE_ENTRIES,
+        .allow_submodules = work->settings->guard.allow_submodules,
+    };
+    auto_free char *ref =
+        str_printf("refs/draftd/%" PRId64 "/%" PRId64, work->task->id, work->run->number);
+    auto_free char *flags = NULL;
+    struct err fault = {0};
+
+    if (!ref)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    int r = repo_import_pack(work->mirror, rounds->pack_fd, work->base, rounds->commit, ref,
+                             &limits, &fault);
+    if (r == ERR_INVALID || r == ERR_LIMIT)
+        return work_conclude(work, err, OUTCOME_HELD, "the change was refused: %s", fault.msg);
+    if (r) {
+        *err = fault;
+        return r;
+    }
+    (void)snprintf(work->head, sizeof(work->head), "%s", rounds->commit);
+    r = guard(work, err);
+    if (!r)
+        r = work_flags_json(work, &flags, err);
+    if (r || !work_goes_on(work))
+        return r;
+    struct head_work head = {.work = work, .flags = flags};
+    r = store_transact(work->app->store, store_head, &head, err);
+    return r ? r : work_progress(work, STAGE_PROOF, work->run->round, err);
+}
+
+static int
+rounds_init(struct rounds *rounds, const struct work *work, struct err *err)
+{
+    auto_free char *path = str_printf("%s/pack-XXXXXX", work->app->scratch_dir);
+    const size_t checks = work->settings->check_count + 1;
+
+    rounds->count = work_count_rounds(work);
+    rounds->baseline = calloc(checks, sizeof(*rounds->baseline));
+    rounds->after = calloc(checks, sizeof(*rounds->after));
+    if (!path || !rounds->baseline || !rounds->after)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    rounds->pack_fd = mkostemp(path, O_CLOEXEC);
+    if (rounds->pack_fd < 0)
+        return err_set_errno(err, ERR_IO, errno, "making a file below %s", work->app->scratch_dir);
+    (void)unlink(path);
+    return 0;
+}
+
+static int
+fetch(struct work *work, struct err *err)
+{
+    int r = work_progress(work, STAGE_FETCH, 0, err);
+
+    if (!r)
+        r = work_open_mirror(work, err);
+    if (!r)
+        r = branch_fetch(work, err);
+    if (!r && work_goes_on(work))
+        r = work_load_settings(work, err);
+    return r;
+}
+
+int
+task_make_change(struct work *work, struct err *err)
+{
+    AUTO_DONE(rounds_done) struct rounds rounds = {.pack_fd = -1};
+    AUTO(sandbox_close) struct sandbox *box = NULL;
+    int r = fetch(work, err);
+
+    if (r || !work_goes_on(work))
+        return r;
+    r = rounds_init(&rounds, work, err);
+    if (!r)
+        r = work_open_sandbox(work, ROLE_WORK, work->base, &box, err);
+    if (!r && work_goes_on(work))
+        r = set_up(work, box, err);
+    if (!r && work_goes_on(work))
+        r = take_baseline(work, box, &rounds, err);
+    if (!r && work_goes_on(work))
+        r = work_rounds(work, box, &rounds, err);
+    if (r || !work_goes_on(work))
+        return r;
+
+    r = work_progress(work, STAGE_EXPORT, work->run->round, err);
+    sandbox_close(TAKE(box)); /* whatever still runs in there has had its time */
+    return r ? r : accept_change(work, &rounds, err);
+}

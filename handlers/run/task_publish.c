@@ -1,0 +1,156 @@
+/* The last stage of a run, declared in task_run.h: the branch, then the draft. Each step finds its
+ * own earlier result first, so that a run taken up again ends with one branch and one draft. */
+#include "handlers/app.h"
+#include "handlers/platform.h"
+#include "handlers/run/branch.h"
+#include "handlers/run/checks.h"
+#include "handlers/run/task_run.h"
+#include "handlers/thread/report.h"
+#include "server/base/str.h"
+#include "server/store/store.h"
+
+#include <stdlib.h>
+
+/* The branch may be absent, where this run started from, or already where it belongs; anything else
+ * is somebody's work. */
+static int
+push_branch(struct work *work, const struct repo_remote *remote, void *ctx, struct err *err)
+{
+    (void)ctx;
+    char now[REPO_COMMIT_BYTES];
+    const char *branch = work->task->branch;
+    bool ours = false;
+    int r = repo_remote_branch(work->mirror, remote, branch, now, err);
+
+    if (!r)
+        r = branch_is_ours(work, now, &ours, err);
+    if (r && r != ERR_NOTFOUND)
+        return r;
+    return repo_push(work->mirror, remote, branch, work->head, ours ? work->base : NULL, err);
+}
+
+/* All that the draft shows besides the task. */
+struct evidence {
+    struct run *run;
+    struct check_result_list checks;
+    struct repo_diff diff;
+    char **failed_outputs;
+};
+
+static void
+evidence_done(struct evidence *evidence)
+{
+    for (size_t i = 0; evidence->failed_outputs && i < evidence->checks.count; i++)
+        free(evidence->failed_outputs[i]);
+    free(evidence->failed_outputs);
+    run_free(evidence->run);
+    check_result_list_done(&evidence->checks);
+    repo_diff_done(&evidence->diff);
+}
+
+struct evidence_work {
+    int64_t run;
+    struct evidence *evidence;
+};
+
+static int
+load_evidence(struct db *db, void *ctx, struct err *err)
+{
+    const struct evidence_work *load = ctx;
+    const int r = run_get(db, load->run, &load->evidence->run, err);
+    return r ? r : check_list(db, load->run, &load->evidence->checks, err);
+}
+
+static int
+gather_evidence(struct work *work, struct evidence *evidence, struct err *err)
+{
+    struct evidence_work load = {.run = work->run->id, .evidence = evidence};
+    int r = store_read(work->app->store, load_evidence, &load, err);
+
+    if (!r)
+        r = repo_diff(work->mirror, work->origin, work->head, NULL, NULL, &evidence->diff, err);
+    if (r)
+        return r;
+    evidence->failed_outputs = calloc(evidence->checks.count + 1, sizeof(char *));
+    if (!evidence->failed_outputs)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (size_t i = 0; i < evidence->checks.count; i++) {
+        const struct check_execution *proof = &evidence->checks.items[i].phases[PHASE_PROOF];
+        if (!check_status_is_red(proof->status) || proof->step == 0)
+            continue;
+        r = work_step_tail(work, proof->step, &evidence->failed_outputs[i], err);
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+static int
+put_draft(struct work *work, int64_t *ret_number, char **ret_url, struct err *err)
+{
+    AUTO_DONE(evidence_done) struct evidence evidence = {0};
+    const struct platform *platform = work->session->platform;
+    auto_free char *title = NULL;
+    auto_free char *body = NULL;
+    int r = gather_evidence(work, &evidence, err);
+
+    if (!r)
+        r = report_draft_title(work->task, &title, err);
+    if (!r)
+        r = report_draft_body(
+            &(struct report_draft_input){
+                .task = work->task,
+                .run = evidence.run,
+                .checks = &evidence.checks,
+                .diff = &evidence.diff,
+                .instance = work->app->instance,
+                .failed_outputs = (const char *const *)evidence.failed_outputs,
+                .closes_issue = platform->closes_issue,
+            },
+            &body, err);
+    if (r)
+        return r;
+    return platform->put_draft(work->session, work->task,
+                               &(struct draft_request){.title = title,
+                                                       .body = body,
+                                                       .branch = work->task->branch,
+                                                       .base_branch = work->task->base_branch,
+                                                       .head_commit = work->head},
+                               ret_number, ret_url, err);
+}
+
+struct draft_work {
+    const struct work *work;
+    int64_t number;
+    const char *url;
+};
+
+/* Only the holder of the lease may say that there is a draft. */
+static int
+store_draft(struct db *db, void *ctx, struct err *err)
+{
+    const struct draft_work *draft = ctx;
+    const int r = run_check_lease(db, draft->work->lease, err);
+    return r ? r : task_set_draft(db, draft->work->task->id, draft->number, draft->url, err);
+}
+
+int
+task_publish(struct work *work, struct err *err)
+{
+    auto_free char *url = NULL;
+    int64_t number = 0;
+    int r = work_progress(work, STAGE_PUBLISH, work->run->round, err);
+
+    if (!r)
+        r = branch_with_remote(work, push_branch, NULL, err);
+    if (r == ERR_CONFLICT || r == ERR_INVALID)
+        return work_conclude(work, err, OUTCOME_FAILED, "the branch could not be pushed: %s",
+                             err->msg);
+    if (!r)
+        r = put_draft(work, &number, &url, err);
+    if (r)
+        return r;
+    struct draft_work draft = {.work = work, .number = number, .url = url};
+    r = store_transact(work->app->store, store_draft, &draft, err);
+    return r ? r : work_conclude(work, err, OUTCOME_DRAFT, "a draft is open");
+}

@@ -1,0 +1,47 @@
+/* See task_run.h. */
+#include "handlers/run/task_run.h"
+
+#include "handlers/app.h"
+#include "handlers/platform.h"
+#include "handlers/thread/report.h"
+#include "server/base/js.h"
+#include "server/base/str.h"
+
+#include <stdio.h>
+
+/* A run taken up again after its export goes on from the commit that it made. */
+static int
+resume(struct work *work, struct err *err)
+{
+    AUTO(js_free) json_t *flags = NULL;
+    const struct run *run = work->run;
+    int r;
+
+    (void)snprintf(work->base, sizeof(work->base), "%s", run->base_commit);
+    (void)snprintf(work->head, sizeof(work->head), "%s", run->head_commit);
+    r = str_set(&work->summary, run->summary, err);
+    if (!r && run->flags)
+        r = js_parse(bytes_of_str(run->flags), &flags, err);
+    for (size_t i = 0; !r && i < json_array_size(flags); i++)
+        r = work_flag(work, err, "%s", json_string_value(json_array_get(flags, i)));
+    if (!r)
+        r = work_open_mirror(work, err);
+    if (!r)
+        r = repo_resolve(work->mirror, work->task->base_branch, work->trunk, err);
+    if (!r)
+        r = work_find_origin(work, err);
+    return r ? r : work_load_settings(work, err);
+}
+
+int
+task_run(struct work *work, struct err *err)
+{
+    const bool exported = work->run->head_commit && work->run->stage >= STAGE_PROOF;
+    int r = exported ? resume(work, err) : task_make_change(work, err);
+
+    if (!r && work_goes_on(work) && work->run->stage < STAGE_PUBLISH)
+        r = task_prove(work, err);
+    if (!r && work_goes_on(work))
+        r = task_publish(work, err);
+    return r;
+}

@@ -1,0 +1,58 @@
+/* The texts that people read: the status comment and the draft's title and body. Pure functions over what
+ * the store knows; Markdown of GitHub's flavour. Everything from outside is escaped or fenced.
+ *
+ * Every part has its own share of the 60 000 bytes, so that whatever is long is cut where it stands and
+ * no fence, table or folded part is left open. */
+#pragma once
+
+#include "integrations/git/repo.h"
+#include "server/base/err.h"
+#include "server/store/run.h"
+#include "server/store/step.h"
+#include "server/store/task.h"
+
+#include <stdint.h>
+
+/* One line that ties a text to its task: "<!-- draftd:task=7 instance=ab12 -->". Always the first line of
+ * what we post; meaningful only in texts written by ourselves.
+ * Owns: *ret_marker is the caller's, free(). */
+MUST_CHECK int report_marker(int64_t task, const char *instance, char **ret_marker, struct err *err);
+
+struct report_input {
+    const struct task *task;
+    const struct run *run;                 /* the newest; or NULL */
+    const struct check_result_list *checks;/* of that run; or NULL */
+    const char *instance;
+    const char *bot_name;   /* "draftd": for "@draftd cancel" */
+    const char *waiting_for;/* something that is away, in words; or NULL */
+    const char *output;     /* the end of the output that explains a failure; or NULL */
+    const char *detail;     /* more lines of ours, plain text (faults of .draftd.yml, guard hits); or NULL */
+    int64_t rounds;         /* how many there may be; 0: not known */
+    int64_t now_ms;
+};
+
+/* The status comment: one line of state with the stage reached, then what is known, then how to stop. At the end: the
+ * last word, with link or cause, checks and last lines of output. At most 60 000 bytes.
+ * Owns: *ret_text is the caller's, free(). */
+MUST_CHECK int
+report_status(const struct report_input *input, char **ret_text, struct err *err);
+
+/* The draft's title: the task's title in one line, at most 200 bytes; "Task 7" when there is none. */
+MUST_CHECK int report_draft_title(const struct task *task, char **ret_title, struct err *err);
+
+struct report_draft_input {
+    const struct task *task;
+    const struct run *run; /* with head_commit, verdict, summary, flags */
+    const struct check_result_list *checks;
+    const struct repo_diff *diff;
+    const char *instance;
+    const char *const *failed_outputs; /* of each check in `checks`, NULL where there is nothing to show; may be NULL */
+    bool closes_issue; /* "Closes #N" where the origin is an issue of the same repository */
+};
+
+/* The draft's body for a reviewer in a hurry: what was asked (link, who), flags, verdict, a table of checks
+ * (baseline, after, proof: exit status and duration), failing output folded, size of the diff by file, then,
+ * apart and named as such, the agent's own summary; "Closes #N"; the marker. At most 60 000 bytes: the
+ * longest parts are cut with a line that says so. */
+MUST_CHECK int
+report_draft_body(const struct report_draft_input *input, char **ret_body, struct err *err);

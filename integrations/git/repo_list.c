@@ -1,0 +1,103 @@
+/* See repo_list.h. */
+#include "integrations/git/repo_list.h"
+
+#include "integrations/git/repo_internal.h"
+#include "server/base/str.h"
+
+void
+repo_commit_list_done(struct repo_commit_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i].message);
+    free(list->items);
+    *list = (struct repo_commit_list){.count = 0};
+}
+
+static int
+start_walk(struct repo *repo,
+           const char *base,
+           const char *commit,
+           git_revwalk **ret_walk,
+           struct err *err)
+{
+    AUTO(git_revwalk_free) git_revwalk *walk = NULL;
+    git_oid base_id;
+    git_oid commit_id;
+    int r = repo_parse_id(base, &base_id, err);
+
+    r = r ? r : repo_parse_id(commit, &commit_id, err);
+    if (r)
+        return r;
+    r = git_revwalk_new(&walk, repo->git);
+    r = r ? r : git_revwalk_sorting(walk, GIT_SORT_TOPOLOGICAL | GIT_SORT_REVERSE);
+    r = r ? r : git_revwalk_push(walk, &commit_id);
+    r = r ? r : git_revwalk_hide(walk, &base_id);
+    if (r)
+        return repo_git_error(err, r, "cannot list the commits above %.12s", base);
+    *ret_walk = TAKE(walk);
+    return 0;
+}
+
+static int
+read_commit(struct repo *repo, const git_oid *id, struct repo_commit *ret_commit, struct err *err)
+{
+    AUTO(git_commit_free) git_commit *commit = NULL;
+    int r = git_commit_lookup(&commit, repo->git, id);
+
+    if (r)
+        return repo_git_error(err, r, "cannot read commit %.12s", git_oid_tostr_s(id));
+    git_oid_tostr(ret_commit->id, REPO_COMMIT_BYTES, id);
+    if (git_commit_parentcount(commit) == 0)
+        return err_set(err, ERR_INVALID, "commit %.12s has no parent", ret_commit->id);
+    git_oid_tostr(ret_commit->parent, REPO_COMMIT_BYTES, git_commit_parent_id(commit, 0));
+    ret_commit->message = str_dup(git_commit_message_raw(commit));
+    return ret_commit->message ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static int
+add_commit(struct repo *repo,
+           const git_oid *id,
+           struct repo_commit_list *list,
+           size_t *capacity,
+           struct err *err)
+{
+    if (list->count == *capacity) {
+        const size_t wanted = *capacity ? 2 * *capacity : 16;
+        struct repo_commit *grown = realloc(list->items, wanted * sizeof(*grown));
+        if (!grown)
+            return err_set(err, ERR_NOMEM, "out of memory");
+        list->items = grown;
+        *capacity = wanted;
+    }
+    list->items[list->count] = (struct repo_commit){.message = NULL};
+    return read_commit(repo, id, &list->items[list->count++], err);
+}
+
+int
+repo_list_commits(struct repo *repo,
+                  const char *base,
+                  const char *commit,
+                  size_t max,
+                  struct repo_commit_list *ret_list,
+                  struct err *err)
+{
+    AUTO(git_revwalk_free) git_revwalk *walk = NULL;
+    AUTO_DONE(repo_commit_list_done) struct repo_commit_list list = {.count = 0};
+    size_t capacity = 0;
+    git_oid id;
+    int r = start_walk(repo, base, commit, &walk, err);
+
+    if (r)
+        return r;
+    while ((r = git_revwalk_next(&id, walk)) == 0) {
+        if (list.count == max)
+            return err_set(err, ERR_LIMIT, "there are more than %zu commits above the base", max);
+        r = add_commit(repo, &id, &list, &capacity, err);
+        if (r)
+            return r;
+    }
+    if (r != GIT_ITEROVER)
+        return repo_git_error(err, r, "cannot list the commits above %.12s", base);
+    *ret_list = TAKE_STRUCT(list);
+    return 0;
+}

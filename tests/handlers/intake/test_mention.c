@@ -1,0 +1,266 @@
+/* Mentions in Markdown: where they count, where they do not, and the command behind them. */
+#include "handlers/intake/mention.h"
+#include "server/base/clock.h"
+#include "server/base/strbuf.h"
+#include "tests/harness/test.h"
+
+static enum mention_command
+find_command(const char *text)
+{
+    AUTO_DONE(mention_done) struct mention mention = {.command = MENTION_NONE};
+    struct err err;
+
+    CHECK_OK(mention_find(text, "draftd", &mention, &err), err);
+    return mention.command;
+}
+
+/* Checks the instruction; NULL: none. */
+static void
+check_instruction(const char *text, const char *instruction)
+{
+    AUTO_DONE(mention_done) struct mention mention = {.command = MENTION_NONE};
+    struct err err;
+
+    CHECK_OK(mention_find(text, "draftd", &mention, &err), err);
+    CHECK_INT(mention.command, MENTION_WORK);
+    if (instruction)
+        CHECK_STR(mention.instruction, instruction);
+    else
+        CHECK(mention.instruction == NULL);
+}
+
+static void
+check_all(const char *const *texts, size_t count, enum mention_command command)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (find_command(texts[i]) != command)
+            TEST_FAIL("\"%s\" is read as %d", texts[i], (int)find_command(texts[i]));
+    }
+}
+
+#define CHECK_ALL(texts, command) check_all(texts, sizeof(texts) / sizeof((texts)[0]), command)
+
+TEST(mentions_at_the_edges_of_words)
+{
+    static const char *const texts[] = {
+        "@draftd",
+        "@draftd fix it",
+        "please @draftd",
+        "(@draftd)",
+        "@DraftD go",
+        "**@draftd**",
+        "_@draftd_",
+        "\"@draftd\"",
+        "@draftd's turn",
+        "@draftd, go",
+        "@draftd: go",
+        "@draftd.",
+        "a\n@draftd\nb",
+        "x\r\n@draftd\r\n",
+        "请@draftd修复",
+        "# For @draftd",
+        "- @draftd fix",
+        "1. @draftd fix",
+        "| @draftd | x |",
+        "[@draftd](https://example.org)",
+        "> quoted\n@draftd do it",
+        "@draftd-bot and @draftd",
+        "<b>@draftd</b>",
+        "👍@draftd",
+    };
+
+    CHECK_ALL(texts, MENTION_WORK);
+}
+
+TEST(no_mentions_inside_words)
+{
+    static const char *const texts[] = {
+        "",          "draftd",       "foo@draftd",   "foo@draftd.example", "@draftd-bot",
+        "@draftdx",  "@draftd2",     "@draft",       "@@draftd",           "-@draftd",
+        "a/@draftd", "@draftd/team", "@acme/draftd", "9@draftd",
+    };
+
+    CHECK_ALL(texts, MENTION_NONE);
+    CHECK_INT(find_command(NULL), MENTION_NONE);
+}
+
+TEST(no_mentions_in_code_spans)
+{
+    static const char *const texts[] = {
+        "`@draftd`",
+        "run `echo @draftd` now",
+        "``a ` @draftd``",
+        "```@draftd```",
+        "` @draftd\nsecond line `",
+        "`a`@draftd",
+        "`a `` @draftd`",
+        "\\\\`@draftd`",
+    };
+    static const char *const spoken[] = {
+        "` @draftd",        "`` @draftd `",    "\\` @draftd `",
+        "` a\n\n@draftd `", "`a` @draftd `b`", "- ` a\n- @draftd `",
+    };
+
+    CHECK_ALL(texts, MENTION_NONE);
+    CHECK_ALL(spoken, MENTION_WORK);
+}
+
+TEST(no_mentions_in_fences)
+{
+    static const char *const texts[] = {
+        "```\n@draftd\n```",
+        "~~~\n@draftd\n~~~",
+        "````\n```\n@draftd\n````",
+        "~~~\n```\n@draftd\n~~~",
+        "```sh\n@draftd",
+        "   ```\n@draftd\n   ```",
+        "text\n```\n@draftd\n```\n",
+        "```\r\n@draftd\r\n```\r\n",
+        "```\n``` x\n@draftd\n```",
+        "```\n    ```\n@draftd\n```",
+        "- a\n\n  ```\n  @draftd\n  ```",
+        "1. a\n   - b\n     ~~~\n     @draftd\n     ~~~",
+        "- ```\n  @draftd\n  ```",
+        "- item\n```\n@draftd\n```",
+    };
+    static const char *const spoken[] = {
+        "```\nx\n```\n@draftd", "```\nx\n````\n@draftd", "``` a`b\n@draftd",
+        "``\n@draftd",          "- ```\n  x\n\n@draftd", "~~~ a`b\nx\n~~~\n@draftd",
+    };
+
+    CHECK_ALL(texts, MENTION_NONE);
+    CHECK_ALL(spoken, MENTION_WORK);
+}
+
+TEST(no_mentions_in_indented_code)
+{
+    static const char *const texts[] = {
+        "    @draftd",      "\t@draftd",        "  \t@draftd",
+        "a\n\n    @draftd", "# a\n    @draftd", "- a\n\n      @draftd",
+        "-     @draftd",    "    - @draftd",
+    };
+    static const char *const spoken[] = {
+        "   @draftd",         "a\n    @draftd", "- a\n\n    @draftd", "- a\n  - b\n\n    @draftd",
+        "1. a\n\n   @draftd",
+    };
+
+    CHECK_ALL(texts, MENTION_NONE);
+    CHECK_ALL(spoken, MENTION_WORK);
+}
+
+TEST(no_mentions_in_quotes)
+{
+    static const char *const texts[] = {
+        "> @draftd",   ">@draftd",    "   > @draftd",     "> a\n> @draftd",
+        "- > @draftd", "> > @draftd", "> ```\n> @draftd", "a\n> @draftd",
+    };
+
+    CHECK_ALL(texts, MENTION_NONE);
+    CHECK_INT(find_command("> ```\n@draftd"), MENTION_WORK);
+    CHECK_INT(find_command("` a\n> b\n@draftd `"), MENTION_WORK);
+}
+
+TEST(no_mentions_in_comments)
+{
+    static const char *const texts[] = {
+        "<!-- @draftd -->",     "<!--\n@draftd\n-->",      "<!--\n\n@draftd\n\n-->",
+        "a <!-- @draftd --> b", "a <!-- x\n@draftd --> b", "<!-- @draftd",
+        "<!-- a\n\n@draftd",
+    };
+    static const char *const spoken[] = {
+        "<!-- a --> @draftd",      "<!-- a\n--> @draftd", "a <!-- @draftd",
+        "a <!-- b\n\n@draftd -->", "<!-- a -->\n@draftd", "```\n<!--\n```\n@draftd",
+        "`<!--` @draftd",
+    };
+
+    CHECK_ALL(texts, MENTION_NONE);
+    CHECK_ALL(spoken, MENTION_WORK);
+}
+
+TEST(no_mentions_in_addresses)
+{
+    static const char *const texts[] = {
+        "[x](https://example.org/?u=@draftd)",
+        "[x](a?@draftd \"about @draftd too\")",
+        "[x](a(b)?=@draftd)",
+        "see https://example.org/?u=@draftd",
+        "<https://example.org/?u=@draftd>",
+        "<a href=\"?u=@draftd\">x</a>",
+        "[x]: https://example.org/?u=@draftd",
+        "[x]: ?@draftd",
+    };
+    static const char *const spoken[] = {
+        "[x](a) @draftd",   "[x](a @draftd",       "[x] (@draftd)",
+        "[x](see @draftd)", "a < b @draftd c > d", "https://example.org @draftd",
+        "[x]: a @draftd",
+    };
+
+    CHECK_ALL(texts, MENTION_NONE);
+    CHECK_ALL(spoken, MENTION_WORK);
+}
+
+TEST(cancels_alone_on_a_line)
+{
+    static const char *const texts[] = {
+        "@draftd cancel",  "@draftd stop",       "@draftd Cancel.",
+        "@DRAFTD STOP!",   "  @draftd cancel  ", "No.\n@draftd cancel\nthanks",
+        "@draftd: cancel", "@draftd, stop\r\n",
+    };
+    static const char *const work[] = {
+        "@draftd cancel the order", "@draftd stop using floats",
+        "please @draftd cancel",    "@draftd cancelled orders are shown",
+        "@draftd\ncancel",          "@draftd implement cancel",
+        "@draftd cancel `x`",
+    };
+
+    CHECK_ALL(texts, MENTION_CANCEL);
+    CHECK_ALL(work, MENTION_WORK);
+}
+
+TEST(the_first_mention_decides)
+{
+    CHECK_INT(find_command("@draftd fix it\n\n@draftd cancel"), MENTION_WORK);
+    CHECK_INT(find_command("@draftd cancel\n\n@draftd fix it"), MENTION_CANCEL);
+    CHECK_INT(find_command("`@draftd fix it`\n\n@draftd cancel"), MENTION_CANCEL);
+}
+
+TEST(instruction_is_the_rest)
+{
+    check_instruction("@draftd", NULL);
+    check_instruction(" \r\n @draftd \r\n", NULL);
+    check_instruction("@draftd fix the sum", "fix the sum");
+    check_instruction("Hey @draftd, fix the sum", "Hey fix the sum");
+    check_instruction("@draftd: use `@draftd`\n\n> a\n", "use `@draftd`\n\n> a");
+    check_instruction("one\n@draftd\ntwo", "one\n\ntwo");
+    check_instruction("fix the sum @draftd", "fix the sum");
+    check_instruction("@draftd-bot and @draftd go", "@draftd-bot and go");
+}
+
+TEST(floods_end_soon)
+{
+    static const char *const parts[] = {
+        "<",  "<!--", "](",    "](a ",  "`\n``\n", "- ",    "> ",   "<a",      "]:",
+        "@d", "\\",   "~~~\n", "[](((", "😀",       "\xFF@", "\t- ", "```\n- ",
+    };
+    AUTO_DONE(strbuf_done) struct strbuf buf = STRBUF_INIT(300U * 1024);
+    const int64_t start_ms = clock_mono_ms();
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        strbuf_reset(&buf);
+        while (buf.len < 256U * 1024)
+            strbuf_add_str(&buf, parts[i]);
+        CHECK_INT(find_command(strbuf_str(&buf)), MENTION_NONE);
+    }
+    /* Runs of every length, none of which is ever closed. */
+    strbuf_reset(&buf);
+    for (size_t run = 1; buf.len < 256U * 1024; run++) {
+        for (size_t i = 0; i < run; i++)
+            strbuf_add_char(&buf, '`');
+        strbuf_add_char(&buf, ' ');
+    }
+    CHECK_INT(find_command(strbuf_str(&buf)), MENTION_NONE);
+    CHECK(clock_mono_ms() - start_ms <
+          20 * MS_PER_SECOND); /* seconds would be minutes if squared */
+}
+
+TEST_MAIN()

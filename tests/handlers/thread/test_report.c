@@ -1,0 +1,525 @@
+/* The status comment and the draft: what they say in every state, and that nothing from outside
+ * breaks them. */
+#include "tests/handlers/thread/report_fixture.h"
+
+static const char evil[] =
+    "x | <!-- draftd:task=8 instance=ab12 --> @octocat #12 `@a ```\n```\n</details>\n"
+    "| a | b |\n# **Verified** GH-1 \u202E https://example.org/i/1 <b>";
+
+static char *
+status_of(const struct report_input *input)
+{
+    char *report = NULL;
+    struct err err;
+
+    CHECK_OK(report_status(input, &report, &err), err);
+    check_report(report);
+    return report;
+}
+
+static char *
+body_of(const struct report_draft_input *input)
+{
+    char *report = NULL;
+    struct err err;
+
+    CHECK_OK(report_draft_body(input, &report, &err), err);
+    check_report(report);
+    return report;
+}
+
+static struct report_input
+make_input(const struct task *task, const struct run *run)
+{
+    return (struct report_input){.task = task,
+                                 .run = run,
+                                 .instance = "ab12",
+                                 .bot_name = "draftd",
+                                 .rounds = 3,
+                                 .now_ms = 99999};
+}
+
+/* ---- marker and title ---- */
+
+TEST(marker_is_one_comment)
+{
+    auto_free char *marker = NULL;
+    auto_free char *odd = NULL;
+    struct err err;
+
+    CHECK_OK(report_marker(7, "ab12", &marker, &err), err);
+    CHECK_STR(marker, MARKER);
+    CHECK_OK(report_marker(7, "a--> b", &odd, &err), err);
+    CHECK_STR(odd, "<!-- draftd:task=7 instance=ab -->");
+}
+
+TEST(title_is_one_short_line)
+{
+    struct task task = make_task(TASK_RUNNING);
+    auto_free char *plain = NULL;
+    auto_free char *cut = NULL;
+    auto_free char *none = NULL;
+    auto_free char *emoji = repeat("😀", 5000);
+    struct err err;
+
+    CHECK_OK(report_draft_title(&task, &plain, &err), err);
+    CHECK_STR(plain, "Sum is wrong");
+    task.title = emoji;
+    CHECK_OK(report_draft_title(&task, &cut, &err), err);
+    CHECK(strlen(cut) <= 200 && is_valid_utf8(cut) && str_ends_with(cut, "..."));
+    task.title = text("\u200B\n");
+    CHECK_OK(report_draft_title(&task, &none, &err), err);
+    CHECK_STR(none, "Task 7");
+}
+
+/* ---- the status comment ---- */
+
+TEST(status_queued)
+{
+    const struct task task = make_task(TASK_QUEUED);
+    const struct report_input input = make_input(&task, NULL);
+    auto_free char *report = status_of(&input);
+
+    CHECK_CONTAINS(report, MARKER "\n**Queued**: ");
+    CHECK_CONTAINS(report, "Asked by octocat. `@draftd cancel` stops it.\n");
+}
+
+TEST(status_of_a_local_task_names_commands)
+{
+    struct task task = make_task(TASK_QUEUED);
+    const struct report_input input = make_input(&task, NULL);
+
+    task.platform = text("local");
+    auto_free char *live = status_of(&input);
+    CHECK_CONTAINS(live, "`draftd cancel 7` stops it.");
+    task.state = TASK_FAILED;
+    auto_free char *ended = status_of(&input);
+    CHECK_CONTAINS(ended, "`draftd retry 7` tries again.");
+}
+
+TEST(status_names_every_stage)
+{
+    static const char *const words[] = {
+        [STAGE_FETCH] = "**Working**: fetching the repository.\n\n**fetch** · setup",
+        [STAGE_SETUP] = "**Working**: setting up.\n\nfetch ✓ · **setup** · ",
+        [STAGE_BASELINE] = "running the checks before any change.",
+        [STAGE_AGENT] = "**Working**: round 2 of 3: the agent is working.\n",
+        [STAGE_CHECK] = "round 2 of 3: running checks.",
+        [STAGE_EXPORT] = "looking over the change.",
+        [STAGE_PROOF] = "proving the commit in a fresh container.",
+        [STAGE_PUBLISH] = "publishing.\n\nfetch ✓ · setup ✓ · checks before ✓ · agent ✓ · ",
+        [STAGE_END] = "publishing.",
+    };
+    const struct task task = make_task(TASK_RUNNING);
+    struct run run = make_run();
+
+    for (int stage = STAGE_FETCH; stage <= STAGE_END; stage++) {
+        const struct report_input input = make_input(&task, &run);
+        run.stage = (enum run_stage)stage;
+        auto_free char *report = status_of(&input);
+        CHECK_CONTAINS(report, words[stage]);
+        CHECK_CONTAINS(report, "Asked by hubot (label).");
+    }
+}
+
+TEST(status_does_not_change_by_itself)
+{
+    const struct task task = make_task(TASK_RUNNING);
+    struct run run = make_run();
+    struct report_input input = make_input(&task, &run);
+
+    run.finished_ms = 0;
+    auto_free char *before = status_of(&input);
+    input.now_ms += MS_PER_HOUR;
+    auto_free char *after = status_of(&input);
+    CHECK_STR(after, before);
+}
+
+TEST(status_waiting_and_stopping)
+{
+    const struct task task = make_task(TASK_QUEUED);
+    struct run run = make_run();
+    struct report_input input = make_input(&task, &run);
+
+    input.waiting_for = "the container engine";
+    auto_free char *waiting = status_of(&input);
+    CHECK_CONTAINS(waiting, "**Waiting** for what is away: the container engine.\n");
+    run.cancel_requested = text("octocat");
+    auto_free char *stopping = status_of(&input);
+    CHECK_CONTAINS(stopping, "**Stopping**, as octocat asked.\n");
+    CHECK(!strstr(stopping, "stops it"));
+}
+
+TEST(status_drafted)
+{
+    struct task task = make_task(TASK_DRAFTED);
+    struct run run = make_run();
+    struct check_result checks[] = {make_check("test", CHECK_VERDICT_FIXED),
+                                    make_check("lint", CHECK_VERDICT_PASSED)};
+    const struct check_result_list list = {.items = checks, .count = COUNT(checks)};
+    struct report_input input = make_input(&task, &run);
+
+    task.draft_number = 43;
+    task.draft_url = text("https://example.org/acme/api/pull/43");
+    run.verdict = VERDICT_VERIFIED;
+    run.summary = text("I did it.");
+    run.flags = text("[\"61 files are changed\"]");
+    input.checks = &list;
+    auto_free char *report = status_of(&input);
+    CHECK_CONTAINS(report,
+                   MARKER "\n**Draft ready**: [pull request 43](https://example.org/acme/api/"
+                          "pull/43).\n\n**Verified**: setup and all 2 checks passed on `abc1234` "
+                          "in a fresh container. `test` was red before and is green now.\n");
+    CHECK_CONTAINS(report, "> [!WARNING]\n> - 61 files are changed\n");
+    CHECK_CONTAINS(report, "| Check | Before | After | Fresh container | Verdict |\n");
+    CHECK_CONTAINS(report,
+                   "| `test` | ❌ exit 1, 0.4 s | ✅ exit 0, 0.4 s | ✅ exit 0, 0.4 s | **fixed** |");
+    CHECK_CONTAINS(report, "Asked by hubot (label); took 3 min 5 s, 2 rounds.\n");
+    CHECK(!strstr(report, "I did it"));
+    CHECK(!strstr(report, "try again"));
+}
+
+TEST(status_of_a_draft_in_the_store)
+{
+    struct task task = make_task(TASK_DRAFTED);
+    struct run run = make_run();
+    const struct report_input input = make_input(&task, &run);
+
+    run.verdict = VERDICT_NO_CHECKS;
+    auto_free char *report = status_of(&input);
+    CHECK_CONTAINS(report, "**Draft ready**: draft 7 on the branch `draftd/42-sum-is-wrong`.\n");
+    CHECK_CONTAINS(report, "**No checks configured**: nothing was verified.");
+}
+
+TEST(status_failed)
+{
+    struct task task = make_task(TASK_FAILED);
+    struct run run = make_run();
+    struct report_input input = make_input(&task, &run);
+
+    task.reason = text("setup failed on the base commit (exit status 2)");
+    input.output = "npm ERR!\nno such package\n";
+    auto_free char *report = status_of(&input);
+    CHECK_CONTAINS(report, "**Failed**: setup failed on the base commit (exit status 2).\n");
+    CHECK_CONTAINS(report, "Last lines of output:\n\n```text\nnpm ERR!\nno such package\n```\n");
+    CHECK_CONTAINS(report, "To try again, mention `@draftd`");
+}
+
+TEST(status_of_a_broken_repository_file)
+{
+    struct task task = make_task(TASK_FAILED);
+    struct report_input input = make_input(&task, NULL);
+
+    task.reason = text("`.draftd.yml` has faults.");
+    input.detail = ".draftd.yml:3: chekcs: unknown key\n\n.draftd.yml:9: rounds: not a number\n";
+    auto_free char *report = status_of(&input);
+    CHECK_CONTAINS(report, "has faults.\n\n- .draftd.yml:3: chekcs: unknown key\n"
+                           "- .draftd.yml:9: rounds: not a number\n");
+}
+
+TEST(status_unchanged_held_and_canceled)
+{
+    struct task task = make_task(TASK_UNCHANGED);
+    struct run run = make_run();
+    struct report_input input = make_input(&task, &run);
+
+    run.summary = text("It is right as it is.\n\n- 1 + 1 is `2`");
+    auto_free char *unchanged = status_of(&input);
+    CHECK_CONTAINS(unchanged, "**No change needed**: ");
+    CHECK_CONTAINS(unchanged, "### What the agent says (not verified by draftd)\n\n"
+                              "> It is right as it is.\n>\n> - 1 + 1 is `2`\n");
+
+    task.state = TASK_HELD;
+    input.detail = ".github/workflows/ci.yml: protected by \".github/**\", was changed";
+    auto_free char *held = status_of(&input);
+    CHECK_CONTAINS(held, "**Held back**: the change was not pushed");
+    CHECK_CONTAINS(held,
+                   "- .github/workflows/ci.yml: protected by \".github/\\*\\*\", was changed\n");
+
+    task.state = TASK_CANCELED;
+    input.detail = NULL;
+    task.reason = text("the issue was closed");
+    auto_free char *closed = status_of(&input);
+    CHECK_CONTAINS(closed, "**Cancelled**: the issue was closed.\n");
+    run.cancel_requested = text("@octocat");
+    auto_free char *canceled = status_of(&input);
+    CHECK_CONTAINS(canceled, "**Cancelled** by @\u200Doctocat.\n");
+    CHECK(!strstr(canceled, "published"));
+    run.stage = STAGE_PUBLISH;
+    task.branch = text("draftd/1-it");
+    auto_free char *published = status_of(&input);
+    CHECK_CONTAINS(published, "being published already: the branch `draftd/1-it` may be there");
+}
+
+/* ---- the draft ---- */
+
+struct draft {
+    struct task task;
+    struct run run;
+    struct check_result checks[4];
+    struct check_result_list list;
+    struct repo_change changes[4];
+    struct repo_diff diff;
+    const char *outputs[4];
+    struct report_draft_input input;
+};
+
+static void
+draft_init(struct draft *draft)
+{
+    *draft = (struct draft){
+        .task = make_task(TASK_RUNNING),
+        .run = make_run(),
+        .checks = {make_check("test", CHECK_VERDICT_PASSED),
+                   make_check("lint", CHECK_VERDICT_PASSED),
+                   make_check("types", CHECK_VERDICT_PASSED)},
+        .changes =
+            {{.path = text("src/sum.c"),
+              .kind = REPO_MODIFIED,
+              .added_lines = 3,
+              .deleted_lines = 1},
+             {.path = text("src/new.sh"), .kind = REPO_ADDED, .added_lines = 9, .executable = true},
+             {.path = text("b.png"), .kind = REPO_ADDED, .binary = true, .new_bytes = 2000},
+             {.path = text("c.c"), .old_path = text("d.c"), .kind = REPO_RENAMED}},
+    };
+    draft->run.verdict = VERDICT_VERIFIED;
+    draft->run.summary = text("Fixed the sum.");
+    draft->list = (struct check_result_list){.items = draft->checks, .count = 3};
+    draft->diff = (struct repo_diff){
+        .items = draft->changes, .count = 4, .added_lines = 12, .deleted_lines = 1};
+    draft->input = (struct report_draft_input){.task = &draft->task,
+                                               .run = &draft->run,
+                                               .checks = &draft->list,
+                                               .diff = &draft->diff,
+                                               .instance = "ab12",
+                                               .closes_issue = true};
+}
+
+TEST(body_says_verdict_and_size_first)
+{
+    struct draft draft;
+
+    draft_init(&draft);
+    auto_free char *body = body_of(&draft.input);
+    CHECK(str_starts_with(body,
+                          MARKER "\n**Verified**: setup and all 3 checks passed on `abc1234` in a "
+                                 "fresh container.\n4 files changed, +12 −1, in 2 rounds of the "
+                                 "agent.\n"));
+    CHECK_CONTAINS(body,
+                   "**Asked**: [Sum is wrong](https://example.org/acme/api/issues/42) by hubot "
+                   "(label)\n");
+    CHECK_CONTAINS(body,
+                   "| `src/sum.c` | 3 | 1 |  |\n| `src/new.sh` | 9 | 0 | new, executable |\n"
+                   "| `b.png` | 0 | 0 | new, binary, 2 KiB |\n| `c.c` | 0 | 0 | was `d.c` |\n");
+    CHECK_CONTAINS(body, "### What the agent says (not verified by draftd)\n\n> Fixed the sum.\n");
+    CHECK_CONTAINS(body, "\nCloses #42\n");
+    CHECK(strstr(body, "### Checks") < strstr(body, "### Files"));
+    CHECK(strstr(body, "### Files") < strstr(body, "### What the agent says"));
+    CHECK(!strstr(body, "<details>"));
+    CHECK(!strstr(body, "WARNING"));
+}
+
+TEST(body_of_what_is_not_verified)
+{
+    struct draft draft;
+
+    draft_init(&draft);
+    draft.run.verdict = VERDICT_NOT_VERIFIED;
+    draft.checks[0] = make_check("test", CHECK_VERDICT_FAILED);
+    draft.checks[1] = make_check("lint", CHECK_VERDICT_TIMED_OUT);
+    draft.checks[2] = make_check("types", CHECK_VERDICT_RED_BEFORE);
+    draft.outputs[0] = "expected 2, got 3\n";
+    draft.input.failed_outputs = draft.outputs;
+    draft.run.flags = text("[\"tests/x.c: test was deleted\"]");
+    auto_free char *body = body_of(&draft.input);
+    CHECK(str_starts_with(body,
+                          MARKER "\n**Not verified**: `test` failed (exit status 1), `lint` timed "
+                                 "out (after 10 min 0 s) on `abc1234`. `types` was red before this "
+                                 "change and still is.\n"));
+    CHECK_CONTAINS(body, "> [!WARNING]\n> - tests/x.c: test was deleted\n");
+    CHECK_CONTAINS(
+        body, "| `lint` | ✅ exit 0, 0.4 s | ⌛ timed out, 10 min 0 s | ⌛ timed out, 10 min 0 s | "
+              "**timed out** |\n");
+    CHECK_CONTAINS(body, "<details><summary>Last lines of <code>test</code></summary>\n\n```text\n"
+                         "expected 2, got 3\n```\n\n</details>\n");
+}
+
+TEST(body_without_proof_gives_the_reason)
+{
+    struct draft draft;
+
+    draft_init(&draft);
+    draft.run.verdict = VERDICT_NOT_VERIFIED;
+    draft.run.reason = text("the fresh container could not be set up");
+    auto_free char *body = body_of(&draft.input);
+    CHECK_CONTAINS(body,
+                   "**Not verified**: the fresh container could not be set up on `abc1234`.\n");
+}
+
+TEST(body_counts_what_passed)
+{
+    struct draft draft;
+
+    draft_init(&draft);
+    draft.checks[1] = make_check("lint", CHECK_VERDICT_RED_BEFORE);
+    draft.checks[2] = make_check("e2e", CHECK_VERDICT_FLAKY);
+    auto_free char *several = body_of(&draft.input);
+    CHECK_CONTAINS(several,
+                   "**Verified**: setup and 2 of 3 checks passed on `abc1234` in a fresh "
+                   "container. `lint` was red before this change and still is. `e2e` is flaky: "
+                   "red, then green on one more try.\n");
+    draft.list.count = 1;
+    auto_free char *one = body_of(&draft.input);
+    CHECK_CONTAINS(one, "**Verified**: setup and the check `test` passed on `abc1234`");
+}
+
+TEST(body_without_checks_or_link)
+{
+    struct draft draft;
+
+    draft_init(&draft);
+    draft.run.verdict = VERDICT_NO_CHECKS;
+    draft.input.checks = NULL;
+    draft.input.closes_issue = false;
+    draft.task.url = NULL;
+    auto_free char *body = body_of(&draft.input);
+    CHECK(str_starts_with(body, MARKER "\n**No checks configured**: nothing was verified. Add "));
+    CHECK_CONTAINS(body, "**Asked**: Sum is wrong by hubot (label)\n\n> 1 + 1 gives 3.\n");
+    CHECK(!strstr(body, "Closes"));
+    CHECK(!strstr(body, "### Checks"));
+}
+
+TEST(body_links_only_ordinary_addresses)
+{
+    static const char *const urls[] = {
+        "javascript:x", "https://a b", "https://a)b",   "https://a\nb",
+        "//x",          "https://a`b", "https://x/<b>", ""};
+    struct draft draft;
+
+    draft_init(&draft);
+    for (size_t i = 0; i < COUNT(urls); i++) {
+        draft.task.url = text(urls[i]);
+        auto_free char *body = body_of(&draft.input);
+        CHECK_CONTAINS(body, "**Asked**: Sum is wrong by hubot");
+    }
+}
+
+TEST(body_refuses_broken_flags)
+{
+    struct draft draft;
+    char *body = NULL;
+    struct err err;
+
+    draft_init(&draft);
+    draft.run.flags = text("[\"a");
+    CHECK_INT(report_draft_body(&draft.input, &body, &err), ERR_INVALID);
+    CHECK_CONTAINS(err.msg, "flags");
+    CHECK(body == NULL);
+}
+
+/* ---- hostile ---- */
+
+/* The flags of a run out of one text, as JSON. */
+static char *
+make_flags(const char *flag, size_t count)
+{
+    AUTO(js_free) json_t *list = json_array();
+    char *flags = NULL;
+    struct err err;
+
+    for (size_t i = 0; i < count; i++)
+        CHECK(json_array_append_new(list, json_string(flag)) == 0);
+    CHECK_OK(js_dump(list, &flags, &err), err);
+    return flags;
+}
+
+static void
+check_hostile_draft(const char *hostile)
+{
+    struct check_result checks[200];
+    struct repo_change changes[200];
+    const char *outputs[200];
+    struct draft draft;
+    auto_free char *flags = make_flags(hostile, 40);
+
+    draft_init(&draft);
+    draft.task.title = draft.task.text = draft.task.url = draft.task.requested_by = text(hostile);
+    draft.run.trigger_kind = draft.run.trigger_actor = draft.run.summary = text(hostile);
+    draft.run.reason = text(hostile);
+    draft.run.flags = flags;
+    for (size_t i = 0; i < COUNT(checks); i++) {
+        checks[i] = make_check(hostile, (enum check_verdict)(1 + i % CHECK_VERDICT_COULD_NOT_RUN));
+        changes[i] = (struct repo_change){
+            .path = text(hostile), .old_path = text(hostile), .kind = REPO_RENAMED, .binary = true};
+        outputs[i] = hostile;
+    }
+    draft.list = (struct check_result_list){.items = checks, .count = COUNT(checks)};
+    draft.diff = (struct repo_diff){.items = changes, .count = COUNT(changes)};
+    draft.input.failed_outputs = outputs;
+    for (int verdict = VERDICT_NONE; verdict <= VERDICT_NO_CHECKS; verdict++) {
+        draft.run.verdict = (enum run_verdict)verdict;
+        auto_free char *body = body_of(&draft.input);
+        CHECK(!*hostile || strstr(body, "### What the agent says"));
+        CHECK_CONTAINS(body, "\nCloses #42\n");
+        CHECK_CONTAINS(body, "It never merges");
+        draft.task.url = NULL;
+    }
+}
+
+static void
+check_hostile_status(const char *hostile)
+{
+    struct check_result checks[200];
+    struct task task = make_task(TASK_QUEUED);
+    struct run run = make_run();
+    auto_free char *flags = make_flags(hostile, 40);
+    struct report_input input = make_input(&task, &run);
+
+    for (size_t i = 0; i < COUNT(checks); i++)
+        checks[i] = make_check(hostile, (enum check_verdict)(1 + i % CHECK_VERDICT_COULD_NOT_RUN));
+    const struct check_result_list list = {.items = checks, .count = COUNT(checks)};
+
+    task.requested_by = task.reason = task.branch = text(hostile);
+    run.trigger_kind = run.trigger_actor = run.summary = run.reason = text(hostile);
+    run.flags = flags;
+    run.verdict = VERDICT_NOT_VERIFIED;
+    input.checks = &list;
+    input.detail = input.output = hostile;
+    for (int state = TASK_QUEUED; state < TASK_STATE_COUNT; state++) {
+        task.state = (enum task_state)state;
+        input.waiting_for = NULL;
+        auto_free char *plain = status_of(&input);
+        input.waiting_for = hostile;
+        run.cancel_requested = state % 2 ? text(hostile) : NULL;
+        auto_free char *waiting = status_of(&input);
+        CHECK_CONTAINS(plain, "Asked by ");
+        CHECK_CONTAINS(waiting, "Asked by ");
+    }
+}
+
+TEST(nothing_breaks_out)
+{
+    check_hostile_draft(evil);
+    check_hostile_status(evil);
+    check_hostile_draft("");
+    check_hostile_status("");
+}
+
+TEST(nothing_is_too_long)
+{
+    static const char *const parts[] = {
+        "😀",         "`",          "`\n",          "|",      "&",
+        "@octocat ", "#1 ",        "<!-- ",        "\n",     "- ",
+        "~~~\n",     "```\n```` ", "</details>\n", "\u202E", "x",
+        "\r\n| a |", "1. [",       "\\",           "<",      "$",
+        "://",       "- `a` |\n",
+    };
+
+    for (size_t i = 0; i < COUNT(parts); i++) {
+        auto_free char *flood = repeat(parts[i], i == 0 ? 64U * 1024 : 20U * 1024);
+        check_hostile_draft(flood);
+        check_hostile_status(flood);
+    }
+}
+
+TEST_MAIN()
