@@ -5,6 +5,7 @@ set -eu
 
 MAX_FILE_LINES=600
 MAX_FUNCTION_LINES=60
+MAX_FOLDER_SOURCES=20
 
 here=$(cd "$(dirname "$0")" && pwd)
 cd "${1:?usage: lint.sh ROOT}"
@@ -40,6 +41,14 @@ check_functions() {
         }'
 }
 
+# Tests are many and alike, so the rule is for the program alone.
+check_folders() {
+    sources | grep '\.c$' | grep -v '^tests/' | sed 's|/[^/]*$||' | sort | uniq -c |
+        awk -v max=$MAX_FOLDER_SOURCES '$1 > max {
+            printf "%s:1: size: has %d .c files, more than %d; make a folder of those that belong together\n", $2, $1, max
+        }'
+}
+
 # Places that exist on one machine only. The brackets keep this file out of its own findings.
 check_paths() {
     all_files | grep -v -E '\.(png|jpg|pack|bin)$' | tr '\n' '\0' |
@@ -50,6 +59,7 @@ check_paths() {
 faults=$(
     check_sources
     check_functions
+    check_folders
     check_paths
 )
 if [ -n "$faults" ]; then

@@ -174,6 +174,12 @@ expect_clean "a file of 600 lines"
 echo 'int y;' >>"$tree/root/handlers/x.c"
 expect "a file of 601 lines" "^handlers/x.c:601: size: has 601 lines"
 
+fresh
+for n in $(seq 20); do echo 'int x;' | put "handlers/x$n.c"; done
+expect_clean "a folder of 20 sources"
+echo 'int x;' | put handlers/x21.c
+expect "a folder of 21 sources" "^handlers:1: size: has 21 .c files"
+
 # long_function LINES: a function of that many lines.
 long_function() {
     awk -v lines="$1" 'BEGIN {
