@@ -70,7 +70,10 @@ fixture_begin(void)
     if (!mkdtemp(fixture_dir))
         abort();
     atexit(fixture_remove);
+    char own_config[sizeof fixture_dir + 16];
+    snprintf(own_config, sizeof own_config, "%s/.gitconfig", fixture_dir);
     setenv("HOME", fixture_dir, 1);
+    setenv("GIT_CONFIG_GLOBAL", own_config, 1); /* one of the caller's would be written to */
     setenv("GIT_CONFIG_NOSYSTEM", "1", 1);
     setenv("GIT_AUTHOR_NAME", "Ada", 1);
     setenv("GIT_AUTHOR_EMAIL", "ada@example.org", 1);

@@ -260,7 +260,7 @@ fetch_often(void *ctx)
         AUTO(repo_free) struct repo *mirror = NULL;
         const struct repo_remote remote = {.url = ctx};
         auto_free char *name = NULL;
-        if (repo_open_mirror("shared.mirror", &mirror, &mine) ||
+        if (repo_open_mirror("common.mirror", &mirror, &mine) ||
             repo_fetch(mirror, &remote, "main", &name, id, &mine)) {
             printf("# fetch: %s\n", mine.msg);
             return "failed";
@@ -290,7 +290,7 @@ import_often(void *ctx)
         git_oid_tostr(id, sizeof id, &made);
         auto_close int fd = pack_open(&pack);
         snprintf(text, sizeof text, "refs/draftd/%s-%d", (const char *)ctx, i);
-        if (repo_open_mirror("shared.mirror", &mirror, &mine) ||
+        if (repo_open_mirror("common.mirror", &mirror, &mine) ||
             repo_import_pack(mirror, fd, shared_base, id, text, &limits, &mine)) {
             printf("# import: %s\n", mine.msg);
             result = "failed";
@@ -306,25 +306,25 @@ TEST(threads_share_a_mirror)
     void *result;
     bool failed = false;
 
-    make_pair("shared");
+    make_pair("common");
     CHECK_INT(chdir(fixture_dir), 0);
-    char *url = strdup(fixture_path(0, "shared.git"));
+    char *url = strdup(fixture_path(0, "common.git"));
     CHECK(fetch_often(url) == NULL);
-    RUN("git -C shared rev-parse HEAD >shared.base");
-    snprintf(shared_base, sizeof shared_base, "%s", fixture_text("shared.base"));
+    RUN("git -C common rev-parse HEAD >common.base");
+    snprintf(shared_base, sizeof shared_base, "%s", fixture_text("common.base"));
     CHECK_INT(pthread_create(&threads[0], NULL, fetch_often, url), 0);
     CHECK_INT(pthread_create(&threads[1], NULL, fetch_often, url), 0);
     CHECK_INT(pthread_create(&threads[2], NULL, import_often, (void *)(uintptr_t) "a"), 0);
     CHECK_INT(pthread_create(&threads[3], NULL, import_often, (void *)(uintptr_t) "b"), 0);
     for (int i = 0; i < 10; i++)
-        RUN("cd shared; echo %d >>a; git commit -qam next; git push -q ../shared.git main", i);
+        RUN("cd common; echo %d >>a; git commit -qam next; git push -q ../common.git main", i);
     for (int i = 0; i < 4; i++) {
         pthread_join(threads[i], &result);
         failed = failed || result;
     }
     free(url);
     CHECK(!failed);
-    RUN("cd shared.mirror; git fsck --full --strict; test \"$(git for-each-ref refs/draftd | wc "
+    RUN("cd common.mirror; git fsck --full --strict; test \"$(git for-each-ref refs/draftd | wc "
         "-l)\" = %d; test -z \"$(ls quarantine)\"",
         2 * ROUNDS);
 }
