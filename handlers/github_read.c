@@ -4,6 +4,7 @@
 #include "handlers/intake/event.h"
 #include "handlers/intake/mention.h"
 #include "handlers/settings/settings.h"
+#include "handlers/thread/report.h"
 #include "server/base/clock.h"
 #include "server/base/js.h"
 #include "server/base/str.h"
@@ -176,6 +177,17 @@ read_issue_fields(struct reading *reading, struct err *err)
     return r;
 }
 
+/* What draftd does itself comes back as events, too; answering them would never end. Its account is
+ * known by name as a machine user; its comments are known by their first line in any case. */
+static bool
+is_our_own(const struct reading *reading)
+{
+    const char *login = reading->settings->github.login;
+
+    return (login && str_equal_nocase(reading->event->actor, login)) ||
+           report_is_ours(js_str(reading->json, "comment.body"));
+}
+
 static int
 read_into(struct reading *reading, const char *event_name, struct err *err)
 {
@@ -188,6 +200,8 @@ read_into(struct reading *reading, const char *event_name, struct err *err)
     const int r = read_issue_fields(reading, err);
     if (r)
         return r;
+    if (is_our_own(reading))
+        return ignore(reading, err, "draftd's own account did it");
     return is_comment ? read_comment(reading, err) : read_issues(reading, err);
 }
 

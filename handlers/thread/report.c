@@ -19,10 +19,12 @@
 #define URL_BYTES 1000
 #define OUTPUT_LINES 40
 
+static const char marker_start[] = "<!-- draftd:task=";
+
 void
 report_append_marker(struct strbuf *buf, int64_t task, const char *instance)
 {
-    strbuf_addf(buf, "<!-- draftd:task=%" PRId64 " instance=", task);
+    strbuf_addf(buf, "%s%" PRId64 " instance=", marker_start, task);
     for (const char *p = instance; *p; p++) {
         if ((*p >= '0' && *p <= '9') || ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z'))
             strbuf_add_char(buf, *p);
@@ -38,6 +40,12 @@ report_marker(int64_t task, const char *instance, char **ret_marker, struct err 
     report_append_marker(&buf, task, instance);
     strbuf_truncate(&buf, buf.len ? buf.len - 1 : 0);
     return strbuf_take(&buf, ret_marker, err);
+}
+
+bool
+report_is_ours(const char *text)
+{
+    return text && str_starts_with(text, marker_start);
 }
 
 int

@@ -11,12 +11,16 @@
 #include "server/store/step.h"
 #include "server/store/task.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* One line that ties a text to its task: "<!-- draftd:task=7 instance=ab12 -->". Always the first line of
  * what we post; meaningful only in texts written by ourselves.
  * Owns: *ret_marker is the caller's, free(). */
 MUST_CHECK int report_marker(int64_t task, const char *instance, char **ret_marker, struct err *err);
+
+/* Does this text begin with such a line, of whatever task and installation? `text` may be NULL. */
+bool report_is_ours(const char *text);
 
 struct report_input {
     const struct task *task;

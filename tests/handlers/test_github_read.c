@@ -226,6 +226,32 @@ TEST(bots_are_told_from_people)
     CHECK(!untyped->actor_is_bot);
 }
 
+/* Else a text of ours that names the bot would start work about our own status. */
+TEST(what_draftd_does_itself_is_ignored)
+{
+    static const struct {
+        const char *name, *patch;
+    } own[] = {
+        {"issues", "{\"sender\":{\"login\":\"Draftd-Bot\",\"type\":\"User\"}}"},
+        {"issues", "{\"action\":\"closed\",\"sender\":{\"login\":\"draftd-bot\"}}"},
+        {"issue_comment", COMMENT("<!-- draftd:task=7 instance=ab12 -->\\n@draftd cancel")},
+    };
+    AUTO(event_free) struct event *quoting = NULL;
+    struct err err;
+
+    for (size_t i = 0; i < COUNT(own); i++) {
+        AUTO(event_free) struct event *event = NULL;
+        CHECK_OK(read_patched(own[i].name, own[i].patch, &event, &err), err);
+        CHECK_INT(event->kind, EVENT_IGNORED);
+        CHECK_STR(event->reason, "draftd's own account did it");
+    }
+    CHECK_OK(read_patched("issue_comment",
+                          COMMENT("@draftd again\\n<!-- draftd:task=7 instance=ab12 -->"),
+                          &quoting, &err),
+             err);
+    CHECK_INT(quoting->kind, EVENT_START);
+}
+
 TEST(without_a_login_no_assignment_is_ours)
 {
     const struct settings settings = {
