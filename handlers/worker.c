@@ -21,7 +21,7 @@
 #define MOST_RETRY_MS (5 * MS_PER_MINUTE)
 #define TELL_AFTER_MS (5 * MS_PER_MINUTE) /* something is away: the thread is told */
 #define GIVE_UP_MS MS_PER_DAY
-#define SANDBOX_TRIES 3 /* a sandbox that ends by itself may be the change's own doing */
+#define TRIES 3 /* each may run the agent anew, and its failure may be the change's own doing */
 
 struct worker {
     struct app *app;
@@ -116,8 +116,7 @@ store_end(struct db *db, void *ctx, struct err *err)
 
 struct give_back_work {
     const struct work *work;
-    int64_t not_before_ms;
-    bool waiting;
+    struct run_return how;
     const char *waiting_for; /* to be told; or NULL */
     int64_t now_ms;
 };
@@ -127,7 +126,7 @@ store_give_back(struct db *db, void *ctx, struct err *err)
 {
     const struct give_back_work *back = ctx;
     const struct work *work = back->work;
-    int r = run_give_back(db, work->lease, back->not_before_ms, back->waiting, back->now_ms, err);
+    int r = run_give_back(db, work->lease, &back->how, back->now_ms, err);
 
     if (!r && back->waiting_for)
         r = announce_status(db, work->app, work->task->id,
@@ -137,12 +136,13 @@ store_give_back(struct db *db, void *ctx, struct err *err)
 }
 
 /* Something needed is away: later again, for a day. The longer it lasts the less often it is tried.
- */
+ * What was away before is not what is away now when the run went on in between. */
 static int
-wait_for(struct work *work, const struct err *cause, struct err *err)
+wait_for(struct work *work, const struct err *cause, bool spent, struct err *err)
 {
     const int64_t now_ms = clock_now_ms();
-    const int64_t since_ms = work->run->waiting_since_ms ? work->run->waiting_since_ms : now_ms;
+    const bool lasts = work->run->waiting_since_ms && !work->spent;
+    const int64_t since_ms = lasts ? work->run->waiting_since_ms : now_ms;
     const int64_t waited_ms = now_ms - since_ms;
     int64_t pause_ms = waited_ms / 4;
 
@@ -157,8 +157,9 @@ wait_for(struct work *work, const struct err *cause, struct err *err)
     return store_transact(work->app->store, store_give_back,
                           &(struct give_back_work){
                               .work = work,
-                              .not_before_ms = now_ms + pause_ms,
-                              .waiting = true,
+                              .how = {.not_before_ms = now_ms + pause_ms,
+                                      .waiting_since_ms = since_ms,
+                                      .spent = spent},
                               .waiting_for = waited_ms >= TELL_AFTER_MS ? cause->msg : NULL,
                               .now_ms = now_ms,
                           },
@@ -198,10 +199,14 @@ stopped(struct work *work, struct err *err)
 
     if (live_why(work->app->live, work->run->id) == LIVE_CANCELED)
         return conclude_canceled(work, err);
+    const struct run_return how = {
+        .not_before_ms = now_ms,
+        .waiting_since_ms = work->spent ? 0 : work->run->waiting_since_ms,
+    };
     log_info("run_given_back", kv_int("task", work->task->id), kv_int("run", work->run->id));
     return store_transact(
         work->app->store, store_give_back,
-        &(struct give_back_work){.work = work, .not_before_ms = now_ms, .now_ms = now_ms}, err);
+        &(struct give_back_work){.work = work, .how = how, .now_ms = now_ms}, err);
 }
 
 /* What to do about a pipeline that did not reach an ending of its own. */
@@ -210,14 +215,17 @@ handle_failure(struct work *work, const struct err *cause, struct err *err)
 {
     if (stop_raised(work->stop))
         return stopped(work, err);
-    if (cause->code == ERR_TIMEOUT && work->run->stage != STAGE_FETCH &&
-        work->run->stage != STAGE_PUBLISH)
+    const enum run_stage stage = work->run->stage;
+    const bool in_sandbox = stage != STAGE_FETCH && stage != STAGE_PUBLISH;
+    const bool spent = in_sandbox && (work->spent || cause->code == ERR_REMOTE);
+
+    if (cause->code == ERR_TIMEOUT && in_sandbox)
         return work_conclude(work, err, OUTCOME_FAILED, "ran out of time: %s", cause->msg);
-    if (cause->code == ERR_REMOTE && work->run->stage != STAGE_FETCH &&
-        work->run->stage != STAGE_PUBLISH && work->run->attempts >= SANDBOX_TRIES)
-        return work_conclude(work, err, OUTCOME_FAILED, "%s", cause->msg);
+    if (spent && work->run->attempts >= TRIES)
+        return work_conclude(work, err, OUTCOME_FAILED, "gave up after %d tries: %s", TRIES,
+                             cause->msg);
     if (err_retryable(cause->code) || cause->code == ERR_LIMIT || cause->code == ERR_IO)
-        return wait_for(work, cause, err);
+        return wait_for(work, cause, spent, err);
     return work_conclude(work, err, OUTCOME_FAILED, "%s", cause->msg);
 }
 
@@ -297,11 +305,11 @@ take_run(struct work *work, struct err *err)
     if (!r)
         return 0;
     const int64_t now_ms = clock_now_ms();
-    const int kept =
-        store_transact(work->app->store, store_give_back,
-                       &(struct give_back_work){
-                           .work = work, .not_before_ms = now_ms + MS_PER_SECOND, .now_ms = now_ms},
-                       NULL);
+    const int kept = store_transact(
+        work->app->store, store_give_back,
+        &(struct give_back_work){
+            .work = work, .how = {.not_before_ms = now_ms + MS_PER_SECOND}, .now_ms = now_ms},
+        NULL);
     (void)kept; /* until its lease passes */
     return r;
 }

@@ -267,5 +267,6 @@ work_open_sandbox(struct work *work,
     const int r = sandbox_open(&work->app->sandbox, &spec, ret_box, err);
     if (r == ERR_NOTFOUND || r == ERR_INVALID)
         return work_conclude(work, err, OUTCOME_FAILED, "%s", err->msg);
+    work->spent = work->spent || r == 0;
     return r;
 }

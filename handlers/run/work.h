@@ -47,6 +47,7 @@ struct work {
     char *summary;                  /* the agent's; or NULL */
     char **flags;                   /* for the top of the draft */
     size_t flag_count;
+    bool spent; /* something was executed: this try counts */
     struct ending ending;
 };
 

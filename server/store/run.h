@@ -60,7 +60,7 @@ struct run {
     int64_t lease_number;
     int64_t lease_until_ms;
     int64_t not_before_ms;
-    int64_t attempts;         /* how often it was claimed */
+    int64_t attempts;         /* tries that count: claimed, and not given back unspent */
     int64_t waiting_since_ms; /* since when something needed is away; 0: it is not */
     char *cancel_requested;   /* who asked to stop, or NULL */
     char *base_commit;
@@ -137,13 +137,18 @@ MUST_CHECK int run_renew(struct db *db,
 /* At start: no run is held by `owner` any more (its earlier process is gone). */
 MUST_CHECK int run_release_all(struct db *db, const char *owner, struct err *err);
 
-/* Give a run back to the queue, not before `not_before_ms`; the task becomes TASK_QUEUED. `waiting`
- * keeps the first time at which it had to wait, otherwise that is cleared. A run that somebody
- * cancelled meanwhile is due at once, so that it ends. */
+/* How a run goes back to the queue. */
+struct run_return {
+    int64_t not_before_ms;
+    int64_t waiting_since_ms; /* since when something needed is away; 0: it is not */
+    bool spent;               /* something of the run was executed: the try counts */
+};
+
+/* Give a run back to the queue; the task becomes TASK_QUEUED. A run that somebody cancelled
+ * meanwhile is due at once, so that it ends. */
 MUST_CHECK int run_give_back(struct db *db,
                              struct run_lease lease,
-                             int64_t not_before_ms,
-                             bool waiting,
+                             const struct run_return *how,
                              int64_t now_ms,
                              struct err *err);
 

@@ -197,12 +197,7 @@ run_release_all(struct db *db, const char *owner, struct err *err)
 }
 
 static int
-give_back(struct db *db,
-          struct run_lease lease,
-          int64_t not_before_ms,
-          bool waiting,
-          int64_t now_ms,
-          struct err *err)
+give_back(struct db *db, struct run_lease lease, const struct run_return *how, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
 
@@ -210,29 +205,27 @@ give_back(struct db *db,
         db_prepare(db,
                    "UPDATE run SET state = 0, lease_owner = NULL, lease_until_ms = 0,"
                    " not_before_ms = CASE WHEN cancel_requested IS NULL THEN $1 ELSE 0 END,"
-                   " waiting_since_ms = CASE"
-                   " WHEN $2 = 0 THEN 0 WHEN waiting_since_ms = 0 THEN $3 ELSE waiting_since_ms END"
+                   " waiting_since_ms = $2, attempts = attempts - $3"
                    " WHERE id = $4 AND lease_number = $5 AND state = 1",
                    &stmt, err);
     if (code)
         return code;
-    db_bind_int(stmt, 1, not_before_ms);
-    db_bind_int(stmt, 2, waiting);
-    db_bind_int(stmt, 3, now_ms);
+    db_bind_int(stmt, 1, how->not_before_ms);
+    db_bind_int(stmt, 2, how->waiting_since_ms);
+    db_bind_int(stmt, 3, how->spent ? 0 : 1);
     return update_held(stmt, 4, lease, err);
 }
 
 int
 run_give_back(struct db *db,
               struct run_lease lease,
-              int64_t not_before_ms,
-              bool waiting,
+              const struct run_return *how,
               int64_t now_ms,
               struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
 
-    int code = give_back(db, lease, not_before_ms, waiting, now_ms, err);
+    int code = give_back(db, lease, how, err);
     if (!code)
         code = db_prepare(db,
                           "UPDATE task SET state = 0, updated_ms = $1"

@@ -11,7 +11,7 @@
 #define RUN_NOW "SELECT state || ' ' || outcome || ' ' || attempts FROM run"
 #define NOT_BEFORE "SELECT not_before_ms FROM run"
 #define LAST_STATUS "SELECT body FROM outbox WHERE kind = 0 ORDER BY id DESC LIMIT 1"
-#define QUEUED_AFTER_ONE_TRY "0 0 1"
+#define QUEUED_UNSPENT "0 0 0"
 #define FAILED_AFTER_ONE_TRY "2 4 1"
 
 static struct agent_profile agent = {.timeout_minutes = 1};
@@ -91,7 +91,7 @@ TEST(while_the_engine_is_away_the_run_waits)
     local_task(&w);
     const int64_t before_ms = clock_now_ms();
     CHECK_INT(turn(&w), 0);
-    CHECK_STORED(&w, RUN_NOW, QUEUED_AFTER_ONE_TRY);
+    CHECK_STORED(&w, RUN_NOW, QUEUED_UNSPENT);
     CHECK_INT(world_int(&w, "SELECT state FROM task"), TASK_QUEUED);
     CHECK(world_int(&w, "SELECT waiting_since_ms FROM run") >= before_ms);
     CHECK(world_int(&w, NOT_BEFORE) >= before_ms + 5 * MS_PER_SECOND);
@@ -141,7 +141,7 @@ TEST(the_thread_is_told_of_what_lasts)
     open_bench(&w, NULL);
     hub_task(&w);
     CHECK_INT(turn(&w), 0); /* nobody listens at git's address */
-    CHECK_STORED(&w, RUN_NOW, QUEUED_AFTER_ONE_TRY);
+    CHECK_STORED(&w, RUN_NOW, QUEUED_UNSPENT);
     CHECK_INT(world_int(&w, "SELECT count(*) FROM outbox WHERE body LIKE '%Waiting%'"), 0);
     world_exec(&w, "UPDATE run SET not_before_ms = 0,"
                    " waiting_since_ms = waiting_since_ms - 5 * 60000");
@@ -160,7 +160,7 @@ TEST(after_a_day_it_is_given_up_with_a_last_word)
     world_exec(&w, "UPDATE run SET not_before_ms = 0,"
                    " waiting_since_ms = waiting_since_ms - 86400001");
     CHECK_INT(turn(&w), 0);
-    CHECK_STORED(&w, RUN_NOW, "2 4 2");
+    CHECK_STORED(&w, RUN_NOW, FAILED_AFTER_ONE_TRY);
     CHECK_STORED_CONTAINS(&w, "SELECT reason FROM task", "gave up after a day: ");
     CHECK_STORED_CONTAINS(&w, "SELECT reason FROM run", "gave up after a day: ");
     CHECK_INT(world_int(&w, "SELECT state FROM task"), TASK_FAILED);
@@ -245,7 +245,7 @@ TEST(a_process_that_ends_gives_the_run_back_at_once)
     local_task(&w);
     live_stop_all(w.app.live);
     CHECK_INT(turn(&w), 0);
-    CHECK_STORED(&w, RUN_NOW, QUEUED_AFTER_ONE_TRY);
+    CHECK_STORED(&w, RUN_NOW, QUEUED_UNSPENT);
     CHECK_INT(world_int(&w, "SELECT waiting_since_ms FROM run"), 0);
     CHECK(world_int(&w, NOT_BEFORE) <= clock_now_ms());
     CHECK_STORED(&w, "SELECT lease_owner FROM run", "(null)");
@@ -262,7 +262,7 @@ TEST(a_run_is_in_one_pair_of_hands_only)
     local_task(&w);
     CHECK_OK(live_add(w.app.live, 1, &stop, &err), err);
     CHECK_INT(turn(&w), MS_PER_SECOND);
-    CHECK_STORED(&w, RUN_NOW, QUEUED_AFTER_ONE_TRY);
+    CHECK_STORED(&w, RUN_NOW, QUEUED_UNSPENT);
     CHECK(!stop_raised(stop));
     live_remove(w.app.live, 1);
     world_close(&w);

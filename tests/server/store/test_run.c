@@ -135,7 +135,8 @@ check_fenced(struct db *db, struct run_lease lease)
     struct err err;
 
     CHECK_INT(run_check_lease(db, lease, &err), ERR_CONFLICT);
-    CHECK_INT(run_give_back(db, lease, 1, false, 1, &err), ERR_CONFLICT);
+    CHECK_INT(run_give_back(db, lease, &(struct run_return){.not_before_ms = 1}, 1, &err),
+              ERR_CONFLICT);
     CHECK_INT(run_set_stage(db, lease, STAGE_PUBLISH, 9, &err), ERR_CONFLICT);
     CHECK_INT(run_set_base(db, lease, "bad", &err), ERR_CONFLICT);
     CHECK_INT(run_set_head(db, lease, "bad", "bad", "[]", &err), ERR_CONFLICT);
@@ -215,7 +216,9 @@ TEST(a_run_given_back_after_it_was_cancelled_is_due_at_once)
     AUTO(run_free) struct run *first = claim(f.db, "w", 1000);
     CHECK_OK(run_request_cancel(f.db, task, "ann", 1500, &ended, &err), err);
     CHECK(!ended);
-    CHECK_OK(run_give_back(f.db, lease_of(first), 300000, true, 2000, &err), err);
+    CHECK_OK(run_give_back(f.db, lease_of(first), &(struct run_return){.not_before_ms = 300000},
+                           2000, &err),
+             err);
     AUTO(run_free) struct run *again = claim(f.db, "w", 2000);
     CHECK_STR(again->cancel_requested, "ann");
     fixture_done(&f);
@@ -246,7 +249,7 @@ TEST(release_all_frees_what_an_earlier_process_held)
     fixture_done(&f);
 }
 
-TEST(giving_back_waits_and_remembers_since_when)
+TEST(giving_back_remembers_since_when_it_waits_and_which_tries_count)
 {
     struct fixture f;
     struct err err;
@@ -255,20 +258,20 @@ TEST(giving_back_waits_and_remembers_since_when)
     const int64_t task = fixture_task(f.db, "o");
     const int64_t id = fixture_run(f.db, task);
     AUTO(run_free) struct run *first = claim(f.db, "w", 1000);
-    CHECK_OK(run_give_back(f.db, lease_of(first), 5000, true, 2000, &err), err);
+    const struct run_return waits = {.not_before_ms = 5000, .waiting_since_ms = 2000};
+    CHECK_OK(run_give_back(f.db, lease_of(first), &waits, 2000, &err), err);
     CHECK_INT(task_state(f.db, task), TASK_QUEUED);
     CHECK(!claim(f.db, "w", 4999));
 
     AUTO(run_free) struct run *second = claim(f.db, "w", 5000);
     CHECK_INT(second->id, id);
     CHECK_INT(second->waiting_since_ms, 2000);
-    CHECK_OK(run_give_back(f.db, lease_of(second), 9000, true, 6000, &err), err);
+    CHECK_INT(second->attempts, 1); /* the first was given back unspent */
+    const struct run_return failed = {.not_before_ms = 9000, .spent = true};
+    CHECK_OK(run_give_back(f.db, lease_of(second), &failed, 6000, &err), err);
     AUTO(run_free) struct run *third = claim(f.db, "w", 9000);
-    CHECK_INT(third->waiting_since_ms, 2000); /* the first time counts */
-    CHECK_INT(third->attempts, 3);
-    CHECK_OK(run_give_back(f.db, lease_of(third), 0, false, 9500, &err), err);
-    AUTO(run_free) struct run *fourth = claim(f.db, "w", 9500);
-    CHECK_INT(fourth->waiting_since_ms, 0);
+    CHECK_INT(third->waiting_since_ms, 0);
+    CHECK_INT(third->attempts, 2);
     fixture_done(&f);
 }
 
