@@ -18,7 +18,7 @@
 #define HOST "http://engine"
 #define CALL_TIMEOUT_MS (30 * MS_PER_SECOND)
 #define PING_TIMEOUT_MS (5 * MS_PER_SECOND)
-#define REMOVE_TIMEOUT_MS (10 * MS_PER_SECOND)
+#define REMOVE_TIMEOUT_MS (5 * MS_PER_SECOND) /* what is left is found later by its label */
 #define REMOVE_TRIES 20
 #define REMOVE_PAUSE_MS 50
 #define ARCHIVE_BYTES 4096U

@@ -2,7 +2,7 @@
 // And SIGTERM, which gives runs back; and an engine that is away for a while.
 import { after, before, test } from 'node:test';
 
-import { World, assert, engine, sleep, until, usual } from './harness.mjs';
+import { World, assert, sleep, until, usual } from './harness.mjs';
 
 let world;
 before(async () => { world = await World.start({ workers: 2 }); });
@@ -36,20 +36,6 @@ for (const stage of stages)
         assert.match(statuses[0].body, /\*\*Verified\*\*|[Vv]erified/);
     });
 
-/// The containers of this world's instance, as the engine tells.
-async function containers() {
-    const { request } = await import('node:http');
-    const { readFileSync } = await import('node:fs');
-    const instance = readFileSync(`${world.dir}/state/instance`, 'utf8').trim();
-    const filters = encodeURIComponent(JSON.stringify({ label: [`draftd.instance=${instance}`] }));
-    return new Promise((resolve, reject) => {
-        request({ socketPath: engine.replace('unix://', ''), path: `/v1.40/containers/json?all=1&filters=${filters}` }, (answer) => {
-            let text = '';
-            answer.on('data', (piece) => { text += piece; }).on('end', () => resolve(JSON.parse(text)));
-        }).on('error', reject).end();
-    });
-}
-
 test('SIGTERM gives runs back, leaves no container, and the next start takes them up', async () => {
     const repository = await world.repository('drain', usual('sleep 4; echo "a line" >>notes.txt\n'));
     await world.label(repository);
@@ -58,7 +44,7 @@ test('SIGTERM gives runs back, leaves no container, and the next start takes the
     const ended = await world.kill('SIGTERM');
     assert.deepEqual(ended, { code: 0, signal: null });
     assert.ok(Date.now() - began < 8000, 'it did not wait for the agent');
-    assert.deepEqual(await containers(), []);
+    assert.deepEqual(await world.containers(), []);
     const [run] = world.show(repository).runs;
     assert.equal(run.state, 'queued');
     await world.serve();
@@ -70,10 +56,10 @@ test('after kill -9 no container is left once the next process works', async () 
     await world.label(repository);
     await until('the agent to run', () => world.show(repository)?.runs[0].stage === 'agent');
     await world.restart();
-    await until('one container again', async () => (await containers()).length === 1 && world.show(repository).runs[0].stage === 'agent');
+    await until('one container again', async () => (await world.containers()).length === 1 && world.show(repository).runs[0].stage === 'agent');
     await world.deliver('issues', 'unlabeled', { repository, label: 'draftd' });
     await world.ended(repository);
-    await until('no container', async () => (await containers()).length === 0, 5000);
+    await until('no container', async () => (await world.containers()).length === 0, 5000);
 });
 
 test('deliveries that were acknowledged before kill -9 are handled after it', async () => {

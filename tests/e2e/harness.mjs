@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { createHmac, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request as engineRequest } from 'node:http';
 import { request } from 'node:https';
 import { createInterface } from 'node:readline';
 import { dirname, join } from 'node:path';
@@ -148,10 +149,11 @@ export class World {
                 process.stderr.write(text);
         });
         const begin = this.log.length;
-        await until('draftd to serve', () => {
-            assert.equal(child.exitCode, null, this.log);
-            return this.log.slice(begin).includes('event=serving');
+        const ended = this.exited.then((how) => {
+            throw new Error(`draftd ended with ${JSON.stringify(how)}: ${this.log.slice(begin)}`);
         });
+        await Promise.race([until('draftd to serve', () => this.log.slice(begin).includes('event=serving')), ended]);
+        ended.catch(() => {}); // from now on it may
         this.port = Number(/event=listening .*port=(\d+)/.exec(this.log.slice(begin))[1]);
     }
 
@@ -310,6 +312,26 @@ export class World {
                 return true;
             }, 30000);
         return this.show(repository);
+    }
+
+    askEngine(method, path) {
+        return new Promise((resolve, reject) => {
+            engineRequest({ socketPath: engine.replace('unix://', ''), method, path: `/v1.40${path}` }, (answer) => {
+                let text = '';
+                answer.on('data', (piece) => { text += piece; }).on('end', () => resolve(text));
+            }).on('error', reject).end();
+        });
+    }
+
+    /// The containers of this world's draftd, as the engine tells.
+    async containers() {
+        const instance = readFileSync(join(this.dir, 'state', 'instance'), 'utf8').trim();
+        const filters = encodeURIComponent(JSON.stringify({ label: [`draftd.instance=${instance}`] }));
+        return JSON.parse(await this.askEngine('GET', `/containers/json?all=1&filters=${filters}`));
+    }
+
+    removeContainer(id) {
+        return this.askEngine('DELETE', `/containers/${id}?force=1`);
     }
 
     exists(path) {

@@ -2,10 +2,9 @@
 // nothing outside of the sandbox changes, and nothing is left behind.
 import { after, before, describe, test } from 'node:test';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { request } from 'node:http';
 import { join } from 'node:path';
 
-import { World, assert, engine, git, until, usual } from './harness.mjs';
+import { World, assert, git, until, usual } from './harness.mjs';
 
 let world;
 before(async () => { world = await World.start({
@@ -282,20 +281,8 @@ describe('the evidence', { concurrency: 3 }, () => {
     });
 });
 
-/// The containers of this world, as the engine tells.
-function containers() {
-    const instance = readFileSync(join(world.dir, 'state', 'instance'), 'utf8').trim();
-    const filters = encodeURIComponent(JSON.stringify({ label: [`draftd.instance=${instance}`] }));
-    return new Promise((resolve, reject) => {
-        request({ socketPath: engine.replace('unix://', ''), path: `/v1.40/containers/json?all=1&filters=${filters}` }, (answer) => {
-            let text = '';
-            answer.on('data', (piece) => { text += piece; }).on('end', () => resolve(JSON.parse(text)));
-        }).on('error', reject).end();
-    });
-}
-
 test('nothing is left behind, and the log is whole', async () => {
-    await until('no container', async () => (await containers()).length === 0, 10000);
+    await until('no container', async () => (await world.containers()).length === 0, 10000);
     const state = join(world.dir, 'state');
     for (const place of ['doors', 'scratch'])
         assert.deepEqual(readdirSync(join(state, place)), [], place);

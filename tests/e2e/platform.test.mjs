@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { mkdtempSync, rmSync } from 'node:fs';
 
-import { World, assert, sleep, usual } from './harness.mjs';
+import { World, assert, until, usual } from './harness.mjs';
 
 const env_dir = join(dirname(fileURLToPath(import.meta.url)), '..', 'env');
 const edit = 'echo "a line" >>notes.txt\n';
@@ -31,9 +31,7 @@ test('the engine is away: the run waits, and goes on when it is back', async () 
     try {
         const repository = await world.repository('engine', usual(edit));
         await world.label(repository);
-        await sleep(3000);
-        assert.equal(world.show(repository).state, 'queued');
-        assert.match(world.log, /event=run_waits/);
+        await until('the run to wait', () => /event=run_waits/.test(world.log) && world.show(repository).state === 'queued');
         assert.match(world.log, /event=sandbox_not_ready/);
         const [status] = await world.statuses(repository);
         assert.ok(status, 'the thread knows that the task was seen');

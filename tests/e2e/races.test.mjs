@@ -94,7 +94,7 @@ test('the engine hangs: cancelling does not, and neither does the end', async ()
     let began = Date.now();
     await world.deliver('issues', 'unlabeled', { repository, label: 'draftd' });
     await until('the end', () => world.task(repository).state === 'canceled');
-    assert.ok(Date.now() - began < 15000, 'one call to the engine is waited for, and no more');
+    assert.ok(Date.now() - began < 10000, 'one call to the engine is waited for, and no more');
     began = Date.now();
     await world.kill('SIGTERM');
     assert.ok(Date.now() - began < 5000);
@@ -144,6 +144,23 @@ test('a task that is cancelled while its pull request is being opened', async ()
     const again = await lastWord(repository);
     assert.equal(again.shown.state, 'drafted');
     assert.equal(again.pulls.length, 1);
+});
+
+test('a sandbox that is lost again and again ends the run', async () => {
+    const repository = await world.repository('lost', usual('sleep 300\n'));
+    await world.label(repository);
+    for (let attempt = 1; attempt <= 3; attempt++) {
+        const [container] = await until(`sandbox ${attempt}`, async () => {
+            const found = await world.containers();
+            return world.show(repository).runs[0].stage === 'agent' && found.length && found;
+        });
+        await world.removeContainer(container.Id);
+        await until('it to be missed', async () => !(await world.containers()).length && world.task(repository).state !== 'running');
+    }
+    const { shown, status, pulls } = await lastWord(repository);
+    assert.equal(shown.state, 'failed');
+    assert.match(status, /gave up after 3 tries: the sandbox/);
+    assert.equal(pulls.length, 0);
 });
 
 test('a git server that fails more often than a sandbox may', async () => {
