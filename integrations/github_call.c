@@ -39,6 +39,7 @@ exchange(struct github *github,
         .body = bytes_of_str(body),
         .max_answer_bytes = GITHUB_PAGE_BYTES,
         .follow_redirects = true,
+        .timeout_ms = GITHUB_TIMEOUT_MS,
         .stop = github->options.stop,
     };
     return web_perform(github->web, &request, ret_answer, err);

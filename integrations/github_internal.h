@@ -9,6 +9,7 @@
 #define GITHUB_PATH_BYTES 4096U
 #define GITHUB_PAGE_SIZE 100                  /* the largest that GitHub gives */
 #define GITHUB_PAGES 100                      /* then it is enough */
+#define GITHUB_TIMEOUT_MS (15 * MS_PER_SECOND) /* GitHub itself gives up a request after 10 s */
 #define GITHUB_PAGE_BYTES (64U * 1024 * 1024) /* a hundred comments of the longest, escaped */
 
 struct github {

@@ -24,9 +24,21 @@
 #define GIVE_UP_MS MS_PER_DAY
 #define BLOCKED_RETRY_MS (1 * MS_PER_SECOND)
 
+#define SLOW_MS (1 * MS_PER_SECOND)
+#define SILENCE_MS (5 * MS_PER_SECOND)
+
+/* A platform that was waited for in vain is not asked again for a moment: one thread handles all
+ * deliveries, and those that need no answer are not to wait for those that do. */
+struct silence {
+    const struct platform *platform; /* NULL: of none */
+    int64_t until_mono_ms;
+    struct err cause;
+};
+
 struct dispatcher {
     struct app *app;
     struct sessions sessions;
+    struct silence silence; /* the latest */
 };
 
 /* What became, or would become, of one delivery. */
@@ -117,13 +129,40 @@ postpone(struct handling *handling, const struct err *cause, int64_t wait_ms, st
     return 0;
 }
 
+/* May the actor? *ret_session is the one that was asked, NULL when none was. */
+static int
+ask(struct dispatcher *dispatcher,
+    const struct platform *platform,
+    const struct event *event,
+    int64_t now_ms,
+    struct session **ret_session,
+    bool *ret_allowed,
+    struct err *err)
+{
+    struct silence *silence = &dispatcher->silence;
+    const int64_t began_ms = clock_mono_ms();
+
+    if (silence->platform == platform && began_ms < silence->until_mono_ms) {
+        *err = silence->cause;
+        return err->code;
+    }
+    int r = sessions_get(&dispatcher->sessions, platform, ret_session, err);
+    if (!r)
+        r = permissions_ask(dispatcher->app->permissions, *ret_session, event->repository,
+                            event->actor, now_ms, ret_allowed, err);
+    const int64_t ended_ms = clock_mono_ms();
+    if (err_retryable(r) && ended_ms - began_ms >= SLOW_MS)
+        *silence = (struct silence){
+            .platform = platform, .until_mono_ms = ended_ms + SILENCE_MS, .cause = *err};
+    return r;
+}
+
 /* Ask whether the actor may. Leaving or closing an issue needs no permission of ours: the platform
- * gave it already. */
+ * gave it already. A refused credential is the operator's to mend, and no reason to lose a task. */
 static int
 judge_actor(struct handling *handling, const struct platform *platform, struct err *err)
 {
     const struct event *event = handling->event;
-    struct dispatcher *dispatcher = handling->dispatcher;
     struct session *session = NULL;
     struct err cause = {0};
     bool allowed = false;
@@ -132,13 +171,11 @@ judge_actor(struct handling *handling, const struct platform *platform, struct e
         handling->verdict.applies = true;
         return 0;
     }
-    int r = sessions_get(&dispatcher->sessions, platform, &session, &cause);
-    if (!r)
-        r = permissions_ask(dispatcher->app->permissions, session, event->repository, event->actor,
-                            handling->now_ms, &allowed, &cause);
-    if (r == ERR_LIMIT && platform->retry_after_ms)
+    const int r =
+        ask(handling->dispatcher, platform, event, handling->now_ms, &session, &allowed, &cause);
+    if (r == ERR_LIMIT && session && platform->retry_after_ms)
         return postpone(handling, &cause, platform->retry_after_ms(session), err);
-    if (err_retryable(r) || r == ERR_LIMIT)
+    if (err_retryable(r) || r == ERR_LIMIT || r == ERR_AUTH)
         return postpone(handling, &cause, 0, err);
     if (r)
         return judge(handling, DELIVERY_IGNORED, cause.msg, err);
@@ -286,12 +323,17 @@ log_handled(const struct handling *handling)
     const struct verdict *verdict = &handling->verdict;
     const char *in_vain = handling->in_vain;
 
-    log_info(verdict->deferred || handling->blocked ? "delivery_deferred" : "delivery_handled",
-             kv_str("platform", handling->delivery->platform),
-             kv_str("delivery", handling->delivery->delivery_id),
-             kv_str("kind", handling->delivery->event),
-             kv_bool("applied", verdict->applies && !in_vain), kv_int("task", handling->task),
-             kv_str("reason", in_vain ? in_vain : verdict->reason));
+    if (verdict->deferred)
+        log_warning("delivery_deferred", kv_str("platform", handling->delivery->platform),
+                    kv_str("delivery", handling->delivery->delivery_id),
+                    kv_str("kind", handling->delivery->event), kv_str("reason", verdict->reason));
+    else
+        log_info(handling->blocked ? "delivery_deferred" : "delivery_handled",
+                 kv_str("platform", handling->delivery->platform),
+                 kv_str("delivery", handling->delivery->delivery_id),
+                 kv_str("kind", handling->delivery->event),
+                 kv_bool("applied", verdict->applies && !in_vain), kv_int("task", handling->task),
+                 kv_str("reason", in_vain ? in_vain : verdict->reason));
 }
 
 static int

@@ -163,11 +163,15 @@ TEST(somebody_unknown_starts_nothing)
                   "2", "has no write permission on the repository");
 }
 
-TEST(a_refused_credential_is_told)
+/* The operator mends it, and then the task is made. */
+TEST(a_refused_credential_is_waited_for)
 {
     check_refused("HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n"
                   "{\"message\":\"Bad credentials\"}",
-                  "2", "Bad credentials");
+                  "0", "Bad credentials");
+    check_refused("HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n"
+                  "{\"message\":\"Resource not accessible by integration\"}",
+                  "0", "Resource not accessible");
 }
 
 struct refusal {
@@ -309,6 +313,28 @@ TEST(while_the_api_is_away_the_order_of_an_issue_is_kept)
     dispatch(&w);
     world_check_api(&w);
     CHECK_STORED(&w, STATES, "1 1 2");
+    CHECK_INT(world_int(&w, "SELECT state FROM task"), TASK_CANCELED);
+    world_close(&w);
+}
+
+TEST(an_api_that_is_waited_for_in_vain_holds_up_nothing_that_needs_none)
+{
+    static const struct fake_exchange script[] = {
+        {.expect = ASKED_FOR_OCTOCAT,
+         .reply = "HTTP/1.1 504 Gateway Timeout\r\nConnection: close\r\n\r\n{}",
+         .byte_delay_ms = 25,
+         .then = FAKE_CLOSE}};
+    struct world w;
+
+    world_open(&w, script, COUNT(script));
+    world_make_task(&w, "github", "github:acme/api#44");
+    deliver_issue(&w, "d1", "labeled", 42);
+    deliver_issue(&w, "d2", "labeled", 43); /* not asked for: the API is silent */
+    deliver_issue(&w, "d3", "unlabeled", 44);
+    dispatch(&w);
+    world_check_api(&w);
+    CHECK_STORED(&w, STATES, "0 0 1");
+    CHECK_INT(world_int(&w, "SELECT count(DISTINCT reason) FROM delivery WHERE state = 0"), 1);
     CHECK_INT(world_int(&w, "SELECT state FROM task"), TASK_CANCELED);
     world_close(&w);
 }
