@@ -20,6 +20,7 @@
 #include "server/store/run.h"
 #include "server/store/store.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -61,6 +62,22 @@ program_dir(char **ret_dir, struct err *err)
     return 0;
 }
 
+/* In a sandbox it runs as another user, and a build under umask 077 is for its owner alone. */
+static int
+check_runner(const char *path, struct err *err)
+{
+    struct stat facts;
+
+    if (stat(path, &facts))
+        return err_set_errno(err, ERR_IO, errno, "reading %s", path);
+    if (!(facts.st_mode & S_IXOTH))
+        return err_set(err, ERR_INVALID,
+                       "%s is not executable for everybody, as it has to be inside of sandboxes; "
+                       "run: chmod a+rx %s",
+                       path, path);
+    return 0;
+}
+
 /* The runner lies beside the program in the build's own tree, or where it is installed. */
 static int
 find_runner(char **ret_path, struct err *err)
@@ -76,11 +93,13 @@ find_runner(char **ret_path, struct err *err)
         auto_free char *path = str_printf("%s/%s", dir, places[i]);
         if (!path)
             return err_set(err, ERR_NOMEM, "out of memory");
-        char *real = realpath(path, NULL);
-        if (real) {
-            *ret_path = real;
-            return 0;
-        }
+        auto_free char *real = realpath(path, NULL);
+        if (!real)
+            continue;
+        const int checked = check_runner(real, err);
+        if (!checked)
+            *ret_path = TAKE(real);
+        return checked;
     }
     return err_set(err, ERR_NOTFOUND, "draftd-runner is not beside %s; install it with draftd",
                    dir);
