@@ -22,9 +22,13 @@
     " GIT_OBJECT_DIRECTORY=" SANDBOX_WORKSPACE "/.git/objects"                                     \
     " GIT_ALTERNATE_OBJECT_DIRECTORIES=" SANDBOX_OBJECTS "\n"
 
-/* Prints the commit to export. A head that does not descend from the base, or that cannot be found
- * in a broken repository, is left aside: then the files count, as one change on top of the base. */
+/* Prints the commit to export, and after it what git could not take. A head that does not descend
+ * from the base, or that cannot be found in a broken repository, is left aside: then the files
+ * count, as one change on top of the base. Whoever filled /tmp is not to lose the change for it:
+ * then /tmp is emptied and all is done again. */
 static const char commit_script[] =
+    "message=$(cat)\n"
+    "commit() (\n"
     "set -e\n"
     "rm -rf " EXPORT_DIR "\n"
     /* not in the work tree, whose repository may be broken so that git refuses to start */
@@ -41,16 +45,29 @@ static const char commit_script[] =
     "    head=$DRAFTD_BASE\n" USE_EXPORT
     "git merge-base --is-ancestor \"$DRAFTD_BASE\" \"$head\" 2>/dev/null || head=$DRAFTD_BASE\n"
     "git read-tree \"$head\"\n"
+    "left=\n"
     "git add -A . 2>/dev/null || {\n"
     "    chmod -R u+rwX . 2>/dev/null || :\n"
-    "    git add -A --ignore-errors . || :\n"
+    "    left=$(git add -A --ignore-errors . 2>&1) && left=\n"
     "}\n"
+    "case $left in *'No space left'*) printf '%s\\n' \"$left\" >&2; exit 1 ;; esac\n"
     "tree=$(git write-tree)\n"
-    "if [ \"$tree\" = \"$(git rev-parse \"$DRAFTD_BASE^{tree}\")\" ]; then exit 44; fi\n"
-    "if [ \"$tree\" != \"$(git rev-parse \"$head^{tree}\")\" ]; then\n"
-    "    head=$(git commit-tree -p \"$head\" \"$tree\")\n"
+    "if [ \"$tree\" = \"$(git rev-parse \"$DRAFTD_BASE^{tree}\")\" ]; then\n"
+    "    [ -n \"$left\" ] || exit 44\n"
+    "    printf '%s\\n' \"$left\" >&2\n"
+    "    exit 1\n"
     "fi\n"
-    "printf '%s\\n' \"$head\"\n";
+    "if [ \"$tree\" != \"$(git rev-parse \"$head^{tree}\")\" ]; then\n"
+    "    head=$(printf '%s\\n' \"$message\" | git commit-tree -p \"$head\" \"$tree\")\n"
+    "fi\n"
+    "printf '%s\\n%.500s' \"$head\" \"$left\"\n"
+    ")\n"
+    "commit\n"
+    "case $? in 0) exit 0 ;; 44) exit 44 ;; esac\n"
+    "for f in /tmp/* /tmp/.[!.]*; do\n"
+    "    [ \"$f\" = " SANDBOX_EXCHANGE " ] || rm -rf \"$f\"\n"
+    "done\n"
+    "commit\n";
 
 static const char pack_script[] =
     "set -e\n" USE_EXPORT "printf '%s\\n^%s\\n' \"$DRAFTD_COMMIT\" \"$DRAFTD_BASE\" |\n"
@@ -85,19 +102,23 @@ identity_parse(const char *text, struct identity *ret_identity, struct err *err)
     return ret_identity->name && ret_identity->mail ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 }
 
-/* The line that commit_script printed. */
+/* What commit_script printed. */
 static int
-read_commit(const struct strbuf *output, const char *base, char ret_commit[65], struct err *err)
+read_commit(const struct strbuf *output,
+            const char *base,
+            struct sandbox_export *ret_export,
+            struct err *err)
 {
     const size_t len = strlen(base);
-    char commit[65];
+    struct sandbox_export export = {0};
 
-    if (output->len != len + 1 || output->ptr[len] != '\n')
+    if (output->len < len + 1 || output->ptr[len] != '\n')
         return err_set(err, ERR_INVALID, "the sandbox answered no commit to export");
-    snprintf(commit, sizeof(commit), "%.*s", (int)len, output->ptr);
-    if (!checkout_is_object_name(commit))
+    (void)snprintf(export.commit, sizeof(export.commit), "%.*s", (int)len, output->ptr);
+    if (!checkout_is_object_name(export.commit))
         return err_set(err, ERR_INVALID, "the sandbox answered no commit to export");
-    memcpy(ret_commit, commit, sizeof(commit));
+    (void)snprintf(export.left_out, sizeof(export.left_out), "%s", strbuf_str(output) + len + 1);
+    *ret_export = export;
     return 0;
 }
 
@@ -106,7 +127,7 @@ make_commit(struct sandbox *sandbox,
             const char *base,
             const struct identity *identity,
             const char *message,
-            char ret_commit[65],
+            struct sandbox_export *ret_export,
             struct err *err)
 {
     AUTO_DONE(strbuf_done) struct strbuf output = STRBUF_INIT(OUTPUT_BYTES);
@@ -127,7 +148,7 @@ make_commit(struct sandbox *sandbox,
         box_execute_own(sandbox, &command, "committing the change", NOTHING_CHANGED, &output, err);
     if (result == ERR_NOTFOUND)
         return err_set(err, ERR_NOTFOUND, "nothing was changed");
-    return result ? result : read_commit(&output, base, ret_commit, err);
+    return result ? result : read_commit(&output, base, ret_export, err);
 }
 
 /* Where a pack goes. */
@@ -217,7 +238,7 @@ sandbox_export(struct sandbox *sandbox,
         return err_set(err, ERR_INVALID, "the base of an export is no full object name");
     int result = identity_parse(identity, &parts, err);
     if (!result)
-        result = make_commit(sandbox, base, &parts, message, export.commit, err);
+        result = make_commit(sandbox, base, &parts, message, &export, err);
     if (!result)
         result = send_pack(sandbox, base, export.commit, pack_fd, &export.pack_bytes, err);
     if (result)

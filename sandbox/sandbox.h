@@ -136,6 +136,7 @@ MUST_CHECK int sandbox_read_file(
 
 struct sandbox_export {
     char commit[65]; /* the head, as the sandbox says: hexadecimal, to be verified by the caller */
+    char left_out[512]; /* what git said of files that it could not take; "" when it took all */
     int64_t pack_bytes;
 };
 

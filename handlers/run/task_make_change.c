@@ -29,6 +29,7 @@ struct rounds {
     struct check_execution *after;
     int64_t count;
     char commit[REPO_COMMIT_BYTES]; /* the agent's newest; "" before the first */
+    char left_out[512];             /* what of its files could not be committed; or "" */
     int pack_fd;
 };
 
@@ -137,6 +138,7 @@ export_change(struct work *work, struct sandbox *box, struct rounds *rounds, str
     if (r)
         return r;
     (void)snprintf(rounds->commit, sizeof(rounds->commit), "%s", export.commit);
+    (void)snprintf(rounds->left_out, sizeof(rounds->left_out), "%s", export.left_out);
     return 0;
 }
 
@@ -295,7 +297,10 @@ accept_change(struct work *work, const struct rounds *rounds, struct err *err)
         return r;
     }
     (void)snprintf(work->head, sizeof(work->head), "%s", rounds->commit);
-    r = guard(work, err);
+    if (rounds->left_out[0])
+        r = work_flag(work, err, "files that git could not take are missing: %s", rounds->left_out);
+    if (!r)
+        r = guard(work, err);
     if (!r)
         r = work_flags_json(work, &flags, err);
     if (r || !work_goes_on(work))

@@ -128,6 +128,11 @@ describe('git inside', { concurrency: 3 }, () => {
         drafted(await attack('git-file', 'echo x >x; rm -rf .git; echo "gitdir: /etc" >.git\n'));
         drafted(await attack('git-link', 'echo x >x; rm -rf .git; ln -s /proc/1 .git\n'));
     });
+    test('a file that git cannot take is told', async () => {
+        const told = await attack('untaken', 'echo x >x; mkdir nested; git -C nested init -q\n');
+        drafted(told);
+        assert.match(told.pull.body, /git could not take are missing: .*nested/);
+    });
     test('a root commit, an older base, a merge of strangers', async () => {
         drafted(await attack('root', 'echo x >x; git checkout -q --orphan new; git add -A; git commit -q -m root\n'));
         const told = await attack('stranger', `
@@ -168,7 +173,7 @@ describe('resources', { concurrency: 2 }, () => {
     });
     test('/tmp and the workspace filled to the brim', async () => {
         const told = await attack('full-tmp', 'echo x >x; cat /dev/zero >/tmp/fill 2>/dev/null; exit 0\n');
-        assert.match(told.status, /space|disk|Draft ready/);
+        drafted(told);
         const both = await attack('full-both', 'cat /dev/zero >fill 2>/dev/null; cat /dev/zero >/tmp/fill 2>/dev/null; exit 0\n');
         assert.match(both.status, /space|disk|Held|limit/);
     });
