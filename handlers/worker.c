@@ -224,7 +224,8 @@ handle_failure(struct work *work, const struct err *cause, struct err *err)
     if (spent && work->run->attempts >= TRIES)
         return work_conclude(work, err, OUTCOME_FAILED, "gave up after %d tries: %s", TRIES,
                              cause->msg);
-    if (err_retryable(cause->code) || cause->code == ERR_LIMIT || cause->code == ERR_IO)
+    if (err_retryable(cause->code) || cause->code == ERR_LIMIT || cause->code == ERR_IO ||
+        cause->code == ERR_AUTH)
         return wait_for(work, cause, spent, err);
     return work_conclude(work, err, OUTCOME_FAILED, "%s", cause->msg);
 }

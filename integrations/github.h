@@ -38,10 +38,10 @@ MUST_CHECK int github_new(const struct github_options *options,
 void github_free(struct github *github);
 AUTO_DEFINE(struct github *, github_free)
 
-/* Errors of every call below: ERR_AUTH 401 or 403 (the missing permission named where GitHub names
- * it); ERR_NOTFOUND 404, 410; ERR_INVALID 422 and other 4xx, with GitHub's words; ERR_REMOTE 5xx, a
- * broken answer; ERR_LIMIT a rate limit: github_retry_after_ms() tells how long; ERR_UNAVAILABLE,
- * ERR_TIMEOUT. */
+/* Errors of every call below: ERR_AUTH 401, once a fresh token was refused too; ERR_DENIED 403 (the
+ * missing permission named where GitHub names it) or no installation there; ERR_NOTFOUND 404, 410;
+ * ERR_INVALID 422 and other 4xx, with GitHub's words; ERR_REMOTE 5xx, a broken answer; ERR_LIMIT a
+ * rate limit: github_retry_after_ms() tells how long; ERR_UNAVAILABLE, ERR_TIMEOUT. */
 
 /* After ERR_LIMIT: milliseconds until the limit is over; otherwise 0. */
 int64_t github_retry_after_ms(const struct github *github);

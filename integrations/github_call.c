@@ -104,7 +104,7 @@ find_installation(struct github *github, const char *repository, int64_t *ret_id
     const struct github_call call = {.method = "GET", .url = strbuf_str(&path)};
     result = call_as_app(github, &call, &json, err);
     if (result == ERR_NOTFOUND)
-        return err_set(err, ERR_NOTFOUND,
+        return err_set(err, ERR_DENIED,
                        "the GitHub App is not installed on %s, or was not given it", repository);
     if (result)
         return result;
@@ -195,7 +195,7 @@ call_with_token(struct github *github,
         if (result)
             return result;
         result = checked_exchange(github, call, token, answer, err);
-        if (result != ERR_AUTH || answer->status != 401 || !renewable || attempt > 0)
+        if (result != ERR_AUTH || !renewable || attempt > 0)
             return result;
         github_tokens_forget(github->tokens, call->repository);
         web_answer_done(answer);

@@ -92,9 +92,9 @@ refuse_permission(const struct web_answer *answer, const char *words, struct err
                        "GitHub refused the credential (401: %s): check the token or the App's key",
                        words);
     if (answer->accepted_permissions)
-        return err_set(err, ERR_AUTH, "GitHub denied it (403: %s): the token lacks %s", words,
+        return err_set(err, ERR_DENIED, "GitHub denied it (403: %s): the token lacks %s", words,
                        answer->accepted_permissions);
-    return err_set(err, ERR_AUTH, "GitHub denied it (403: %s)", words);
+    return err_set(err, ERR_DENIED, "GitHub denied it (403: %s)", words);
 }
 
 int

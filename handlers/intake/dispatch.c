@@ -175,7 +175,7 @@ judge_actor(struct handling *handling, const struct platform *platform, struct e
         ask(handling->dispatcher, platform, event, handling->now_ms, &session, &allowed, &cause);
     if (r == ERR_LIMIT && session && platform->retry_after_ms)
         return postpone(handling, &cause, platform->retry_after_ms(session), err);
-    if (err_retryable(r) || r == ERR_LIMIT || r == ERR_AUTH)
+    if (err_retryable(r) || r == ERR_LIMIT || r == ERR_AUTH || r == ERR_DENIED)
         return postpone(handling, &cause, 0, err);
     if (r)
         return judge(handling, DELIVERY_IGNORED, cause.msg, err);

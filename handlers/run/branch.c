@@ -229,7 +229,7 @@ branch_fetch(struct work *work, struct err *err)
 {
     const int r = branch_with_remote(work, fetch, NULL, err);
 
-    if (r == ERR_NOTFOUND || r == ERR_AUTH)
+    if (r == ERR_NOTFOUND || r == ERR_DENIED)
         return work_conclude(work, err, OUTCOME_FAILED, "%s", err->msg);
     return r;
 }

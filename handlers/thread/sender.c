@@ -98,8 +98,8 @@ send_one(struct sender *sender, struct sending *sending)
     return r ? r : platform->send(session, sending->message, sending->task, &sending->error);
 }
 
-/* Failures that may pass are tried again for a day; the others are told in the log and by `draftd
- * show`. */
+/* Failures that may pass are tried again for a day, a refused credential among them, which the
+ * operator renews; the others are told in the log and by `draftd show`. */
 static void
 plan_retry(struct sender *sender, struct sending *sending)
 {
@@ -110,7 +110,8 @@ plan_retry(struct sender *sender, struct sending *sending)
     int64_t wait_ms = backoff_ms(message->attempts - 1, FIRST_RETRY_MS, MOST_RETRY_MS);
 
     if (!err_retryable(sending->result) && sending->result != ERR_LIMIT &&
-        sending->result != ERR_CANCELED && sending->result != ERR_IO)
+        sending->result != ERR_CANCELED && sending->result != ERR_IO &&
+        sending->result != ERR_AUTH)
         return;
     if (now_ms - message->created_ms > GIVE_UP_MS)
         return;

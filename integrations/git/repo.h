@@ -48,8 +48,8 @@ const char *repo_objects_dir(const struct repo *repo);
 
 /* Bring one branch up to date (NULL: the remote's default branch, HEAD).
  * *ret_branch: its name, the caller's, free(); ret_commit: its commit.
- * Errors: ERR_AUTH credentials refused; ERR_NOTFOUND no such repository or branch, or it is empty;
- * ERR_UNAVAILABLE no connection; ERR_TIMEOUT; ERR_CANCELED; ERR_REMOTE. */
+ * Errors: ERR_AUTH credentials refused; ERR_DENIED not with these; ERR_NOTFOUND no such repository
+ * or branch, or it is empty; ERR_UNAVAILABLE no connection; ERR_TIMEOUT; ERR_CANCELED; ERR_REMOTE. */
 MUST_CHECK int repo_fetch(struct repo *repo,
                           const struct repo_remote *remote,
                           const char *branch,
@@ -151,8 +151,8 @@ MUST_CHECK int repo_merge_base(struct repo *repo,
  * else. Only what the remote lacks is sent; for that a mirror that fell behind is brought up to
  * date. A path remote is written directly (objects copied, ref created), also when it is not bare,
  * but never below a branch that is checked out there. Errors: ERR_CONFLICT the branch is somewhere
- * else, or checked out; ERR_AUTH; ERR_INVALID the remote declined (its words in the message);
- * ERR_NOTFOUND no such repository; ERR_UNAVAILABLE; ERR_TIMEOUT; ERR_CANCELED; ERR_REMOTE. */
+ * else, or checked out; ERR_AUTH; ERR_DENIED; ERR_INVALID the remote declined (its words in the
+ * message); ERR_NOTFOUND no such repository; ERR_UNAVAILABLE; ERR_TIMEOUT; ERR_CANCELED; ERR_REMOTE. */
 MUST_CHECK int repo_push(struct repo *repo,
                          const struct repo_remote *remote,
                          const char *branch,

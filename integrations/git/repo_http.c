@@ -214,10 +214,12 @@ judge_status(struct stream *stream, long status)
     const struct bytes said = complaint(stream);
     const int len = (int)said.len;
 
-    if (status == 401 || status == 403)
-        return err_set(err, ERR_AUTH,
-                       "%s refuses the credentials or what they may do (HTTP %ld) %.*s", url,
-                       status, len, said.ptr);
+    if (status == 401)
+        return err_set(err, ERR_AUTH, "%s refuses the credentials (HTTP 401) %.*s", url, len,
+                       said.ptr);
+    if (status == 403)
+        return err_set(err, ERR_DENIED, "%s denies it to these credentials (HTTP 403) %.*s", url,
+                       len, said.ptr);
     if (status == 404 || status == 410)
         return err_set(err, ERR_NOTFOUND,
                        "%s does not exist, or is hidden from these credentials (HTTP %ld)", url,

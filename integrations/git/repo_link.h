@@ -15,8 +15,8 @@ struct repo_link {
 
 /* Connect with the remote. `git` keeps what is fetched.
  * Borrows: remote; scratch (a directory).
- * Errors: ERR_AUTH; ERR_NOTFOUND; ERR_UNAVAILABLE; ERR_TIMEOUT; ERR_CANCELED; ERR_REMOTE;
- * ERR_INVALID. */
+ * Errors: ERR_AUTH; ERR_DENIED; ERR_NOTFOUND; ERR_UNAVAILABLE; ERR_TIMEOUT; ERR_CANCELED;
+ * ERR_REMOTE; ERR_INVALID. */
 MUST_CHECK int repo_link_open(struct repo_link *link,
                               git_repository *git,
                               const struct repo_remote *remote,

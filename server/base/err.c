@@ -95,6 +95,7 @@ static const struct code_facts facts[] = {
     {ERR_LIMIT, 413, "too_large"},         {ERR_TIMEOUT, 504, "timeout"},
     {ERR_CANCELED, 503, "canceled"},       {ERR_REMOTE, 502, "remote"},
     {ERR_UNAVAILABLE, 503, "unavailable"}, {ERR_INTERNAL, 500, "internal"},
+    {ERR_DENIED, 403, "denied"},
 };
 
 static const struct code_facts *

@@ -14,7 +14,7 @@ enum {
     ERR_NOMEM = -1,
     ERR_IO = -2,           /* this machine's files, pipes or disk */
     ERR_INVALID = -3,      /* bad input; the message says what to do */
-    ERR_AUTH = -4,         /* wrong signature, refused credential, missing permission */
+    ERR_AUTH = -4,         /* wrong signature, refused credential */
     ERR_NOTFOUND = -5,     /* a result, not a fault */
     ERR_CONFLICT = -6,     /* it exists already, or someone else holds it */
     ERR_LIMIT = -7,        /* over a cap */
@@ -23,6 +23,7 @@ enum {
     ERR_REMOTE = -10,      /* another service failed; worth retrying */
     ERR_UNAVAILABLE = -11, /* store, engine or network is away; worth retrying */
     ERR_INTERNAL = -12,    /* a defect of ours */
+    ERR_DENIED = -13,      /* known who asks, and that may not be done */
 };
 
 #define ERR_MESSAGE_BYTES 512

@@ -101,7 +101,8 @@ outbox_put(struct db *db, const struct outbox_new *message, int64_t now_ms, stru
                       "INSERT INTO outbox (platform, thread, kind, task, target, body, created_ms)"
                       " VALUES ($1, $2, $3, $4, $5, $6, $7)"
                       " ON CONFLICT (task) WHERE kind = 0 AND state = 0"
-                      " DO UPDATE SET body = excluded.body, target = excluded.target",
+                      " DO UPDATE SET body = excluded.body, target = excluded.target,"
+                      " created_ms = excluded.created_ms",
                       &stmt, err);
     if (code)
         return code;

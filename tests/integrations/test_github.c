@@ -94,7 +94,7 @@ TEST(repositories_are_read)
     CHECK_STR(repository.default_branch, "main");
     CHECK(!repository.archived);
     github_repository_done(&repository);
-    CHECK_INT(github_get_repository(github, "acme/unknown", &repository, &err), ERR_NOTFOUND);
+    CHECK_INT(github_get_repository(github, "acme/unknown", &repository, &err), ERR_DENIED);
     CHECK_CONTAINS(err.msg, "acme/unknown");
     CHECK_INT(world_end(github), 0);
 }
@@ -353,7 +353,7 @@ TEST(pull_requests_that_github_refuses)
     CHECK_CONTAINS(err.msg, "Draft pull requests are not supported");
     world_control("POST", "setup",
                   json_pack("{s:[{s:s, s:b}]}", "repositories", "full_name", REPO, "archived", 1));
-    CHECK_INT(github_create_pull(github, REPO, &new_pull, &pull, &err), ERR_AUTH);
+    CHECK_INT(github_create_pull(github, REPO, &new_pull, &pull, &err), ERR_DENIED);
     CHECK_CONTAINS(err.msg, "archived");
     CHECK_INT(world_end(github), 0);
 }

@@ -36,7 +36,7 @@ TEST(statuses_have_their_codes)
         {307, "{\"message\":\"Temporary Redirect\"}", ERR_NOTFOUND, "use its new name"},
         {400, "{\"message\":\"Problems parsing JSON\"}", ERR_INVALID, "Problems parsing JSON"},
         {401, "{\"message\":\"Bad credentials\"}", ERR_AUTH, "Bad credentials"},
-        {403, "{\"message\":\"Repository was archived so is read-only.\"}", ERR_AUTH, "archived"},
+        {403, "{\"message\":\"Repository was archived so is read-only.\"}", ERR_DENIED, "archived"},
         {404, "{\"message\":\"Not Found\"}", ERR_NOTFOUND, "404: Not Found"},
         {410, "{\"message\":\"This issue was deleted\"}", ERR_NOTFOUND, "deleted"},
         {422,
@@ -78,7 +78,7 @@ TEST(a_missing_permission_is_named)
 
     CHECK_INT(
         check(&head, "{\"message\":\"Resource not accessible by integration\"}", &wait_ms, &err),
-        ERR_AUTH);
+        ERR_DENIED);
     CHECK_CONTAINS(err.msg, "the token lacks pull_requests=write");
 }
 

@@ -110,10 +110,10 @@ TEST(apps_that_cannot_have_a_token)
     world_begin(); /* makes the key */
     check_token_refused(
         json_pack("{s:[{s:s, s:b}]}", "repositories", "full_name", REPO, "installed", 0),
-        ERR_NOTFOUND, "the GitHub App is not installed on " REPO);
+        ERR_DENIED, "the GitHub App is not installed on " REPO);
     check_token_refused(json_pack("{s:{s:i, s:s, s:b}}", "app", "id", 12345, "public_key",
                                   world_app_public_key(), "suspended", 1),
-                        ERR_AUTH, "suspended");
+                        ERR_DENIED, "suspended");
     check_token_refused(json_pack("{s:{s:i, s:s, s:{s:s}}}", "app", "id", 12345, "public_key",
                                   world_app_public_key(), "permissions", "issues", "write"),
                         ERR_INVALID, "permissions requested are not granted");
@@ -171,7 +171,7 @@ TEST(failures_have_their_codes)
         {"{\"status\": 502, \"body\": {\"x\": 1}}", ERR_REMOTE, "502: no reason given", 0, 0},
         {"{\"status\": 401}", ERR_AUTH, "refused the credential", 0, 0},
         {"{\"status\": 403, \"headers\": {\"X-Accepted-GitHub-Permissions\": \"issues=write\"}}",
-         ERR_AUTH, "lacks issues=write", 0, 0},
+         ERR_DENIED, "lacks issues=write", 0, 0},
         {"{\"status\": 404}", ERR_NOTFOUND, "404", 0, 0},
         {"{\"status\": 410}", ERR_NOTFOUND, "410", 0, 0},
         {"{\"status\": 422, \"body\": {\"message\": \"Nope\"}}", ERR_INVALID, "Nope", 0, 0},
@@ -236,9 +236,9 @@ TEST(missing_permissions_are_named)
     CHECK_OK(secret_new(bytes_of_str("ghp_reader"), &reader, &err), err);
     CHECK_OK(secret_new(bytes_of_str("ghp_unknown"), &stranger, &err), err);
     struct github *github = world_client_with(AS_USER, reader, NULL);
-    CHECK_INT(github_create_pull(github, REPO, &new_pull, &pull, &err), ERR_AUTH);
+    CHECK_INT(github_create_pull(github, REPO, &new_pull, &pull, &err), ERR_DENIED);
     CHECK_CONTAINS(err.msg, "Resource not accessible by personal access token");
-    CHECK_INT(github_permission(github, REPO, "ann", &permission, &err), ERR_AUTH);
+    CHECK_INT(github_permission(github, REPO, "ann", &permission, &err), ERR_DENIED);
     CHECK_CONTAINS(err.msg, "push access");
     github_free(github);
 

@@ -271,9 +271,9 @@ TEST(a_repository_that_takes_no_push_is_a_matter_of_permission)
     RUN("git -C web/srv/acme/api.git config http.receivepack false");
     const int r = repo_push(mirror, &login.remote, "x", new_commit("readonly"), NULL, &err);
     RUN("git -C web/srv/acme/api.git config http.receivepack true");
-    CHECK_INT(r, ERR_AUTH);
+    CHECK_INT(r, ERR_DENIED);
     CHECK_INT(fetch(mirror, login_as(&forbidden, "forbidden/api", "first-token"), NULL, commit),
-              ERR_AUTH);
+              ERR_DENIED);
     CHECK_CONTAINS(err.msg, "no write access for you");
 }
 

@@ -91,6 +91,7 @@ TEST(policy_of_every_code)
         {ERR_REMOTE, 502, 1, "remote"},
         {ERR_UNAVAILABLE, 503, 1, "unavailable"},
         {ERR_INTERNAL, 500, 0, "internal"},
+        {ERR_DENIED, 403, 0, "denied"},
         {0, 500, 0, "unknown"},
         {-99, 500, 0, "unknown"},
     };

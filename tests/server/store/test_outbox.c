@@ -2,6 +2,8 @@
 #include "server/store/outbox.h"
 #include "tests/server/store/fixture.h"
 
+static int64_t put_at_ms = 1000;
+
 static void
 put(struct db *db, const char *thread, enum outbox_kind kind, int64_t task, const char *body)
 {
@@ -9,7 +11,7 @@ put(struct db *db, const char *thread, enum outbox_kind kind, int64_t task, cons
         .platform = "github", .thread = thread, .kind = kind, .task = task, .body = body};
     struct err err;
 
-    CHECK_OK(outbox_put(db, &message, 1000, &err), err);
+    CHECK_OK(outbox_put(db, &message, put_at_ms, &err), err);
 }
 
 static struct outbox_message *
@@ -41,6 +43,21 @@ send_next(struct db *db, int64_t now_ms, const char *body)
     CHECK(message);
     CHECK_STR(message->body, body);
     CHECK_OK(outbox_sent(db, message->id, message->body, &err), err);
+}
+
+/* Else the last word would be given up for the age of the text that it replaced. */
+TEST(a_replaced_status_is_as_old_as_its_text)
+{
+    struct fixture f;
+
+    fixture_begin(&f);
+    const int64_t task = fixture_task(f.db, "a");
+    put(f.db, "a", OUTBOX_STATUS, task, "working");
+    put_at_ms = 90000000;
+    put(f.db, "a", OUTBOX_STATUS, task, "failed");
+    put_at_ms = 1000;
+    CHECK_INT(fixture_int(f.db, "SELECT created_ms FROM outbox WHERE body = 'failed'"), 90000000);
+    fixture_done(&f);
 }
 
 TEST(state_names)
