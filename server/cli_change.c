@@ -11,6 +11,7 @@
 #include "server/limits.h"
 #include "server/process.h"
 #include "server/store/delivery.h"
+#include "server/store/run.h"
 #include "server/store/store.h"
 
 #include <inttypes.h>
@@ -86,6 +87,17 @@ struct change_work {
 };
 
 static int
+cancel(struct db *db,
+       const struct app *app,
+       int64_t task,
+       const char *actor,
+       int64_t now_ms,
+       struct err *err)
+{
+    return task_cancel(db, app, task, &(struct run_cancel){.who = actor}, now_ms, err);
+}
+
+static int
 apply(struct db *db, void *ctx, struct err *err)
 {
     const struct change_work *work = ctx;
@@ -120,7 +132,7 @@ change_task(int argc, char **argv, const char *usage, change_fn change, const ch
 int
 cli_cancel(int argc, char **argv)
 {
-    return change_task(argc, argv, cancel_usage, task_cancel, "is asked to stop");
+    return change_task(argc, argv, cancel_usage, cancel, "is asked to stop");
 }
 
 int

@@ -204,7 +204,8 @@ static int
 cancel(struct db *db, void *ctx, struct err *err)
 {
     const struct interrupt *interrupt = ctx;
-    return task_cancel(db, interrupt->app, interrupt->task, "you", clock_now_ms(), err);
+    return task_cancel(db, interrupt->app, interrupt->task, &(struct run_cancel){.who = "you"},
+                       clock_now_ms(), err);
 }
 
 static bool

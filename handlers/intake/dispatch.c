@@ -13,6 +13,7 @@
 #include "server/base/strbuf.h"
 #include "server/service.h"
 #include "server/store/delivery.h"
+#include "server/store/run.h"
 #include "server/store/store.h"
 #include "server/store/task.h"
 
@@ -23,6 +24,7 @@
 #define MOST_RETRY_MS (10 * MS_PER_MINUTE)
 #define GIVE_UP_MS MS_PER_DAY
 #define BLOCKED_RETRY_MS (1 * MS_PER_SECOND)
+#define MOST_FAULTS 10 /* a delivery that cannot even be decided about is set aside then */
 
 #define SLOW_MS (1 * MS_PER_SECOND)
 #define SILENCE_MS (5 * MS_PER_SECOND)
@@ -65,7 +67,7 @@ struct handling {
     int64_t task;
     int64_t now_ms;
     char *in_vain; /* written by apply(): why what was to change something changed nothing */
-    bool blocked;  /* likewise: it waits for an earlier delivery */
+    bool blocked;  /* likewise: it waits for an earlier delivery, or for a run to end */
 };
 
 static void
@@ -117,7 +119,8 @@ postpone(struct handling *handling, const struct err *cause, int64_t wait_ms, st
 {
     const struct delivery *delivery = handling->delivery;
 
-    if (handling->now_ms - delivery->received_ms > GIVE_UP_MS)
+    if (delivery->state == DELIVERY_RECEIVED &&
+        handling->now_ms - delivery->received_ms > GIVE_UP_MS)
         return judge(handling, DELIVERY_IGNORED, cause->msg, err);
     const int r = judge(handling, DELIVERY_RECEIVED, cause->msg, err);
     if (r)
@@ -158,7 +161,7 @@ ask(struct dispatcher *dispatcher,
 }
 
 /* Ask whether the actor may. Leaving or closing an issue needs no permission of ours: the platform
- * gave it already. A refused credential is the operator's to mend, and no reason to lose a task. */
+ * gave it already. What goes wrong is the operator's to mend, or passes, and loses no task. */
 static int
 judge_actor(struct handling *handling, const struct platform *platform, struct err *err)
 {
@@ -173,15 +176,18 @@ judge_actor(struct handling *handling, const struct platform *platform, struct e
     }
     const int r =
         ask(handling->dispatcher, platform, event, handling->now_ms, &session, &allowed, &cause);
+    if (r == ERR_CANCELED)
+        return err_set(err, r, "%s", cause.msg);
     if (r == ERR_LIMIT && session && platform->retry_after_ms)
         return postpone(handling, &cause, platform->retry_after_ms(session), err);
-    if (err_retryable(r) || r == ERR_LIMIT || r == ERR_AUTH || r == ERR_DENIED)
-        return postpone(handling, &cause, 0, err);
-    if (r)
+    if (r == ERR_INVALID)
         return judge(handling, DELIVERY_IGNORED, cause.msg, err);
+    if (r)
+        return postpone(handling, &cause, 0, err);
     if (!allowed)
         return judge(handling, DELIVERY_IGNORED,
-                     "the person who asked has no write permission on the repository", err);
+                     "who asked has no write permission on the repository that draftd could see",
+                     err);
     handling->verdict.applies = true;
     return 0;
 }
@@ -238,28 +244,51 @@ consider(struct handling *handling, struct err *err)
     return judge_event(handling, platform, err);
 }
 
-/* Policy let it pass, and there is nothing to do. */
+/* Policy let it pass, and there is nothing to do. What it did when it was handled before stays on
+ * record. */
 static int
 finish_in_vain(struct db *db, struct handling *handling, const char *reason, struct err *err)
 {
     const int r = str_set(&handling->in_vain, reason, err);
 
-    return r ? r
-             : delivery_finish(db, handling->delivery->id, DELIVERY_IGNORED, handling->in_vain, 0,
-                               err);
+    if (r || handling->delivery->state == DELIVERY_DONE)
+        return r;
+    return delivery_finish(db, handling->delivery->id, DELIVERY_IGNORED, handling->in_vain, 0, err);
+}
+
+/* Policy decided that nothing is to be done. */
+static int
+finish_undone(struct db *db, const struct handling *handling, struct err *err)
+{
+    if (handling->delivery->state == DELIVERY_DONE)
+        return 0;
+    return delivery_finish(db, handling->delivery->id, handling->verdict.state,
+                           handling->verdict.reason, 0, err);
+}
+
+/* Not now. One that is handled again by hand is received again, as of now. */
+static int
+defer(
+    struct db *db, struct handling *handling, const char *reason, int64_t next_ms, struct err *err)
+{
+    const struct delivery *delivery = handling->delivery;
+    const char *order_key = handling->event ? handling->event->order_key : NULL;
+    const int r = delivery->state == DELIVERY_RECEIVED
+                      ? 0
+                      : delivery_reopen(db, delivery->id, handling->now_ms, err);
+
+    return r ? r : delivery_defer(db, delivery->id, order_key, reason, next_ms, err);
 }
 
 static int
-defer_blocked(struct db *db, struct handling *handling, const char *order_key, struct err *err)
+defer_blocked(struct db *db, struct handling *handling, const char *reason, struct err *err)
 {
-    const int r =
-        str_set(&handling->in_vain, "an earlier delivery about the same thing waits", err);
+    const int r = str_set(&handling->in_vain, reason, err);
 
     if (r)
         return r;
     handling->blocked = true;
-    return delivery_defer(db, handling->delivery->id, order_key, handling->in_vain,
-                          handling->now_ms + BLOCKED_RETRY_MS, err);
+    return defer(db, handling, handling->in_vain, handling->now_ms + BLOCKED_RETRY_MS, err);
 }
 
 static int
@@ -270,6 +299,8 @@ apply_start(struct db *db, struct handling *handling, struct err *err)
 
     if (r == ERR_CONFLICT)
         return finish_in_vain(db, handling, err->msg, err);
+    if (r == ERR_UNAVAILABLE)
+        return defer_blocked(db, handling, err->msg, err);
     if (r)
         return r;
     return delivery_finish(db, handling->delivery->id, DELIVERY_DONE, NULL, handling->task, err);
@@ -279,16 +310,32 @@ static int
 apply_cancel(struct db *db, struct handling *handling, struct err *err)
 {
     AUTO(task_free) struct task *task = NULL;
+    const struct run_cancel cancel = {.who = handling->event->actor,
+                                      .happened_ms = handling->event->happened_ms};
     int r = task_find(db, handling->event->origin, &task, err);
 
     if (!r)
-        r = task_cancel(db, handling->dispatcher->app, task->id, handling->event->actor,
-                        handling->now_ms, err);
+        r = task_cancel(db, handling->dispatcher->app, task->id, &cancel, handling->now_ms, err);
     if (r == ERR_NOTFOUND)
         return finish_in_vain(db, handling, "there is nothing to cancel", err);
+    if (r == ERR_CONFLICT)
+        return finish_in_vain(db, handling, err->msg, err);
     if (r)
         return r;
     return delivery_finish(db, handling->delivery->id, DELIVERY_DONE, NULL, task->id, err);
+}
+
+/* Since it was read, was it handled by another process (replay beside serve)? */
+static int
+check_unchanged(struct db *db, struct handling *handling, bool *ret_unchanged, struct err *err)
+{
+    AUTO(delivery_free) struct delivery *now = NULL;
+    const int r = delivery_get(db, handling->delivery->id, &now, err);
+
+    if (r)
+        return r;
+    *ret_unchanged = now->state == handling->delivery->state;
+    return *ret_unchanged ? 0 : str_set(&handling->in_vain, "it was handled meanwhile", err);
 }
 
 /* Order is kept per issue: while an earlier delivery about it waits, later ones wait too. */
@@ -299,20 +346,24 @@ apply(struct db *db, void *ctx, struct err *err)
     const struct verdict *verdict = &handling->verdict;
     const int64_t id = handling->delivery->id;
     const struct event *event = handling->event;
-    const char *order_key = event ? event->order_key : NULL;
     bool blocked = false;
-    int r = order_key ? delivery_is_blocked(db, id, order_key, &blocked, err) : 0;
+    bool unchanged = false;
 
-    if (r)
-        return r;
     free(TAKE(handling->in_vain)); /* of an earlier try whose commit failed */
     handling->blocked = false;
+    int r = check_unchanged(db, handling, &unchanged, err);
+    if (r || !unchanged)
+        return r;
+    if (event && event->order_key)
+        r = delivery_is_blocked(db, id, event->order_key, &blocked, err);
+    if (r)
+        return r;
     if (verdict->deferred)
-        return delivery_defer(db, id, order_key, verdict->reason, verdict->next_ms, err);
+        return defer(db, handling, verdict->reason, verdict->next_ms, err);
     if (!event || !verdict->applies)
-        return delivery_finish(db, id, verdict->state, verdict->reason, 0, err);
+        return finish_undone(db, handling, err);
     if (blocked)
-        return defer_blocked(db, handling, order_key, err);
+        return defer_blocked(db, handling, "an earlier delivery about the same thing waits", err);
     return event->kind == EVENT_START ? apply_start(db, handling, err)
                                       : apply_cancel(db, handling, err);
 }
@@ -343,6 +394,28 @@ load_next(struct db *db, void *ctx, struct err *err)
     return delivery_next(db, handling->now_ms, &handling->delivery, err);
 }
 
+/* Deciding itself failed. It must not hold up the others: put off, in the end set aside. Where the
+ * store is away this fails too, and nothing is counted. */
+static int
+set_aside(struct handling *handling, const struct err *cause)
+{
+    const bool lasts = handling->delivery->attempts >= MOST_FAULTS;
+    struct verdict *verdict = &handling->verdict;
+    struct err error = {0};
+
+    verdict_done(verdict);
+    *verdict =
+        (struct verdict){.deferred = !lasts,
+                         .next_ms = handling->now_ms + backoff_ms(handling->delivery->attempts,
+                                                                  FIRST_RETRY_MS, MOST_RETRY_MS)};
+    int r = judge(handling, lasts ? DELIVERY_BAD : DELIVERY_RECEIVED, cause->msg, &error);
+    if (!r)
+        r = store_transact(handling->dispatcher->app->store, apply, handling, &error);
+    if (r)
+        log_error("dispatch_failed", kv_str("error", error.msg));
+    return r;
+}
+
 int64_t
 dispatcher_turn(void *ctx)
 {
@@ -358,9 +431,12 @@ dispatcher_turn(void *ctx)
         r = consider(&handling, &error);
     if (!r)
         r = store_transact(dispatcher->app->store, apply, &handling, &error);
+    if (r == ERR_CANCELED)
+        return MS_PER_SECOND; /* the process ends; the next one handles it */
     if (r) {
         log_error("dispatch_failed", kv_str("error", error.msg));
-        return MS_PER_SECOND;
+        if (!handling.delivery || set_aside(&handling, &error))
+            return MS_PER_SECOND;
     }
     log_handled(&handling);
     app_wake(dispatcher->app);

@@ -3,6 +3,7 @@
 
 #include "handlers/intake/event.h"
 #include "handlers/thread/announce.h"
+#include "server/base/clock.h"
 #include "server/base/strbuf.h"
 #include "server/store/run.h"
 #include "server/store/task.h"
@@ -55,8 +56,16 @@ insert_task(struct db *db,
     return task_insert(db, &task, now_ms, ret_task, err);
 }
 
+/* Until when a wish is the one that this run was about: by the platform's clock until it was taken
+ * back, else by ours, which is finer, until the run ended. */
+static int64_t
+settled_ms(const struct run *run)
+{
+    return run->cancel_ms ? run->cancel_ms : run->finished_ms / MS_PER_SECOND * MS_PER_SECOND;
+}
+
 /* Does the event ask for something that the task's last run has not seen? The platforms' order is
- * not guaranteed: what happened before that run ended was about the same wish. */
+ * not guaranteed, and their clocks tell seconds. ERR_UNAVAILABLE: not before that run has ended. */
 static int
 check_is_new(struct db *db, const struct task *task, const struct event *event, struct err *err)
 {
@@ -65,11 +74,13 @@ check_is_new(struct db *db, const struct task *task, const struct event *event, 
 
     if (r)
         return r;
-    if (run->state != RUN_ENDED)
+    const bool ends = run->state != RUN_ENDED && run->cancel_requested;
+    if (run->state != RUN_ENDED && !ends)
         return err_set(err, ERR_CONFLICT, "task %" PRId64 " is under way", task->id);
-    if (event->happened_ms && event->happened_ms <= run->finished_ms)
+    if (event->happened_ms && event->happened_ms < (ends ? run->cancel_ms : settled_ms(run)))
         return err_set(err, ERR_CONFLICT, "task %" PRId64 " ended after this happened", task->id);
-    return 0;
+    return ends ? err_set(err, ERR_UNAVAILABLE, "task %" PRId64 " is being cancelled", task->id)
+                : 0;
 }
 
 static int
@@ -155,8 +166,7 @@ task_retry(struct db *db,
     if (!r)
         r = run_insert(
             db,
-            &(struct run_new){
-                .task = id, .trigger_kind = "retry", .trigger_actor = actor, .trigger_ms = now_ms},
+            &(struct run_new){.task = id, .trigger_kind = "retry", .trigger_actor = actor},
             now_ms, &run, err);
     if (!r)
         r = announce_status(db, app, id, &nothing_to_add, now_ms, err);
@@ -167,12 +177,12 @@ int
 task_cancel(struct db *db,
             const struct app *app,
             int64_t id,
-            const char *actor,
+            const struct run_cancel *cancel,
             int64_t now_ms,
             struct err *err)
 {
     bool ended;
-    int r = run_request_cancel(db, id, actor, now_ms, &ended, err);
+    int r = run_request_cancel(db, id, cancel, now_ms, &ended, err);
 
     if (r == ERR_NOTFOUND)
         return err_set(err, ERR_NOTFOUND, "nothing of task %" PRId64 " is under way", id);
@@ -181,7 +191,7 @@ task_cancel(struct db *db,
     if (!ended)
         return 0; /* its worker sees it and ends the run */
 
-    auto_free char *reason = str_printf("cancelled by %s before it began", actor);
+    auto_free char *reason = str_printf("cancelled by %s before it began", cancel->who);
     if (!reason)
         return err_set(err, ERR_NOMEM, "out of memory");
     r = task_set_state(db, id, TASK_CANCELED, reason, now_ms, err);

@@ -10,10 +10,12 @@
 struct app;
 struct db;
 struct event;
+struct run_cancel;
 
 /* Make a task of an event, or a new run of the task that its origin has already.
  * *ret_task: the task.  Errors: ERR_CONFLICT nothing new is asked: a run is live, or the event
- * happened before the last run ended (err says so). */
+ * happened before the last run ended (err says so); ERR_UNAVAILABLE it is asked again while a run is
+ * being cancelled: once that has ended. */
 MUST_CHECK int task_start(struct db *db,
                           const struct app *app,
                           const char *platform,
@@ -32,10 +34,10 @@ MUST_CHECK int task_retry(struct db *db,
                           struct err *err);
 
 /* Ask a task's live run to stop. One that waits for a worker ends here and now.
- * Errors: ERR_NOTFOUND nothing is under way. */
+ * Errors: ERR_NOTFOUND nothing is under way; ERR_CONFLICT what is, was begun after this happened. */
 MUST_CHECK int task_cancel(struct db *db,
                            const struct app *app,
                            int64_t task,
-                           const char *actor,
+                           const struct run_cancel *cancel,
                            int64_t now_ms,
                            struct err *err);

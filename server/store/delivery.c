@@ -321,6 +321,22 @@ delivery_finish(struct db *db,
 }
 
 int
+delivery_reopen(struct db *db, int64_t id, int64_t now_ms, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(db,
+                                "UPDATE delivery SET state = 0, reason = NULL, attempts = 0,"
+                                " received_ms = $1 WHERE id = $2",
+                                &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, now_ms);
+    db_bind_int(stmt, 2, id);
+    return row_update(stmt, "delivery", id, err);
+}
+
+int
 delivery_defer(struct db *db,
                int64_t id,
                const char *order_key,

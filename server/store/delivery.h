@@ -77,6 +77,9 @@ MUST_CHECK int delivery_finish(struct db *db,
                                int64_t task,
                                struct err *err);
 
+/* As if it had been received at `now_ms`: whoever handles an old one again means it. */
+MUST_CHECK int delivery_reopen(struct db *db, int64_t id, int64_t now_ms, struct err *err);
+
 /* Try again at `next_ms`, counting an attempt. Later deliveries with the same `order_key` (the
  * issue or thread that they are about) wait for it: see delivery_is_blocked(). */
 MUST_CHECK int delivery_defer(struct db *db,

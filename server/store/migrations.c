@@ -173,11 +173,16 @@ static const char outbox[] =
 static const char health[] = "CREATE TABLE health (id INTEGER PRIMARY KEY, pings INTEGER NOT NULL);"
                              "INSERT INTO health (id, pings) VALUES (1, 0);";
 
+/* Whether a wish is newer than a cancellation is asked of the platform's clock, not of ours. */
+static const char cancel_time[] =
+    "ALTER TABLE run ADD COLUMN cancel_ms INTEGER NOT NULL DEFAULT 0;"; /* 0: not told */
+
 /* What leads from version N to version N + 1 is at place N, in parts that run one after the other.
  */
 #define PARTS_MAX 8
 static const char *const migrations[][PARTS_MAX] = {
     {deliveries, tasks, runs, steps, checks, outbox, health},
+    {cancel_time},
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

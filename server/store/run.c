@@ -103,6 +103,7 @@ run_row_load(struct db_stmt *stmt, void *ret_record, struct err *err)
     run->created_ms = db_column_int(stmt, 24);
     run->started_ms = db_column_int(stmt, 25);
     run->finished_ms = db_column_int(stmt, 26);
+    run->cancel_ms = db_column_int(stmt, 27);
     const int code = row_load_texts(stmt, run, texts, TEXT_COUNT, err);
     if (!code)
         *(struct run **)ret_record = TAKE(run);
@@ -196,78 +197,98 @@ run_list(struct db *db, int64_t task, struct run_list *ret_list, struct err *err
     return code;
 }
 
+/* A run that is queued or running. */
+struct live_run {
+    int64_t id;
+    enum run_state state;
+    int64_t trigger_ms;
+};
+
 /* The task's live run.  Errors: ERR_NOTFOUND. */
 static int
-find_live(struct db *db, int64_t task, int64_t *ret_id, enum run_state *ret_state, struct err *err)
+find_live(struct db *db, int64_t task, struct live_run *ret_live, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
 
     int code =
-        db_prepare(db, "SELECT id, state FROM run WHERE task = $1 AND state IN (0, 1)", &stmt, err);
+        db_prepare(db, "SELECT id, state, trigger_ms FROM run WHERE task = $1 AND state IN (0, 1)",
+                   &stmt, err);
     if (code)
         return code;
     db_bind_int(stmt, 1, task);
     code = row_find(stmt, "queued or running run of task", task, err);
     if (code)
         return code;
-    *ret_id = db_column_int(stmt, 0);
-    *ret_state = (enum run_state)db_column_int(stmt, 1);
+    *ret_live = (struct live_run){
+        .id = db_column_int(stmt, 0),
+        .state = (enum run_state)db_column_int(stmt, 1),
+        .trigger_ms = db_column_int(stmt, 2),
+    };
     return 0;
 }
 
 static int
-cancel_queued(struct db *db, int64_t id, const char *who, int64_t now_ms, struct err *err)
+cancel_queued(
+    struct db *db, int64_t id, const struct run_cancel *cancel, int64_t now_ms, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
     char cut[LIMIT_REASON_BYTES + 1];
 
-    auto_free char *reason = str_printf("canceled by %s", who);
+    auto_free char *reason = str_printf("canceled by %s", cancel->who);
     if (!reason)
         return err_set(err, ERR_NOMEM, "out of memory");
     const int code = db_prepare(db,
                                 "UPDATE run SET state = 2, outcome = $1, reason = $2,"
-                                " cancel_requested = $3, waiting_since_ms = 0, finished_ms = $4"
-                                " WHERE id = $5",
+                                " cancel_requested = $3, waiting_since_ms = 0, finished_ms = $4,"
+                                " cancel_ms = $5 WHERE id = $6",
                                 &stmt, err);
     if (code)
         return code;
     db_bind_int(stmt, 1, OUTCOME_CANCELED);
     db_bind_text(stmt, 2, row_reason(reason, cut));
-    db_bind_text(stmt, 3, who);
+    db_bind_text(stmt, 3, cancel->who);
     db_bind_int(stmt, 4, now_ms);
-    db_bind_int(stmt, 5, id);
+    db_bind_int(stmt, 5, cancel->happened_ms);
+    db_bind_int(stmt, 6, id);
     return db_run(stmt, err);
 }
 
-/* The first who asked stays on record. */
 static int
-ask_running(struct db *db, int64_t id, const char *who, struct err *err)
+ask_running(struct db *db, int64_t id, const struct run_cancel *cancel, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
 
-    const int code = db_prepare(
-        db, "UPDATE run SET cancel_requested = coalesce(cancel_requested, $1) WHERE id = $2", &stmt,
-        err);
+    const int code = db_prepare(db,
+                                "UPDATE run SET cancel_requested = $1, cancel_ms = $2"
+                                " WHERE id = $3 AND cancel_requested IS NULL",
+                                &stmt, err);
     if (code)
         return code;
-    db_bind_text(stmt, 1, who);
-    db_bind_int(stmt, 2, id);
+    db_bind_text(stmt, 1, cancel->who);
+    db_bind_int(stmt, 2, cancel->happened_ms);
+    db_bind_int(stmt, 3, id);
     return db_run(stmt, err);
 }
 
 int
-run_request_cancel(
-    struct db *db, int64_t task, const char *who, int64_t now_ms, bool *ret_ended, struct err *err)
+run_request_cancel(struct db *db,
+                   int64_t task,
+                   const struct run_cancel *cancel,
+                   int64_t now_ms,
+                   bool *ret_ended,
+                   struct err *err)
 {
-    int64_t id = 0;
-    enum run_state state = RUN_QUEUED;
+    struct live_run live = {0};
 
-    int code = find_live(db, task, &id, &state, err);
+    int code = find_live(db, task, &live, err);
     if (code)
         return code;
+    if (cancel->happened_ms && cancel->happened_ms < live.trigger_ms)
+        return err_set(err, ERR_CONFLICT, "the run under way was begun after this happened");
 
-    const bool queued = state == RUN_QUEUED;
-    code = queued ? cancel_queued(db, id, who, now_ms, err) : ask_running(db, id, who, err);
+    const bool queued = live.state == RUN_QUEUED;
+    code = queued ? cancel_queued(db, live.id, cancel, now_ms, err)
+                  : ask_running(db, live.id, cancel, err);
     if (!code)
         *ret_ended = queued;
     return code;

@@ -51,7 +51,7 @@ struct run {
     int64_t number;     /* 1, 2, ... within its task */
     char *trigger_kind; /* "label", "assignment", "mention", "retry", "command" */
     char *trigger_actor;
-    int64_t trigger_ms; /* when it happened, by the platform's clock */
+    int64_t trigger_ms; /* when it happened, by the platform's clock; 0: not told */
     char *agent;        /* profile asked for, or NULL: the configured one */
     enum run_state state;
     enum run_stage stage;
@@ -63,6 +63,7 @@ struct run {
     int64_t attempts;         /* tries that count: claimed, and not given back unspent */
     int64_t waiting_since_ms; /* since when something needed is away; 0: it is not */
     char *cancel_requested;   /* who asked to stop, or NULL */
+    int64_t cancel_ms;        /* when that happened, by the platform's clock; 0: not told */
     char *base_commit;
     char *head_commit; /* NULL until exported */
     enum run_outcome outcome;
@@ -175,10 +176,20 @@ MUST_CHECK int run_finish(struct db *db,
                           int64_t now_ms,
                           struct err *err);
 
+struct run_cancel {
+    const char *who;
+    int64_t happened_ms; /* by the platform's clock; 0: not told */
+};
+
 /* Ask the task's live run to stop. A queued run ends at once (*ret_ended), a running one when its
- * worker sees it.  Errors: ERR_NOTFOUND no live run. */
-MUST_CHECK int run_request_cancel(
-    struct db *db, int64_t task, const char *who, int64_t now_ms, bool *ret_ended, struct err *err);
+ * worker sees it. The first who asked stays on record.
+ * Errors: ERR_NOTFOUND no live run; ERR_CONFLICT what began it happened after the cancellation. */
+MUST_CHECK int run_request_cancel(struct db *db,
+                                  int64_t task,
+                                  const struct run_cancel *cancel,
+                                  int64_t now_ms,
+                                  bool *ret_ended,
+                                  struct err *err);
 
 /* Ids of the runs held by `owner` that were asked to stop, at most `max`; *ret_count of them. */
 MUST_CHECK int run_list_canceled(struct db *db,

@@ -385,6 +385,72 @@ TEST(waiting_grows_and_ends_after_a_day)
     world_close(&w);
 }
 
+/* A process that ends in the middle of asking decides nothing. */
+TEST(a_stop_while_asking_leaves_the_delivery_to_the_next_process)
+{
+    static const struct fake_exchange script[] = {MAY_WRITE};
+    struct world w;
+    struct err err;
+
+    world_open(&w, script, COUNT(script));
+    deliver_issue(&w, "d1", "labeled", 42);
+    AUTO(dispatcher_free) struct dispatcher *dispatcher = make_dispatcher(&w);
+    stop_raise(w.app.stop);
+    CHECK(dispatcher_turn(dispatcher) > 0);
+    CHECK_STORED(&w, STATES, "0");
+    CHECK_INT(world_int(&w, "SELECT attempts FROM delivery"), 0);
+    dispatcher_free(TAKE(dispatcher));
+    stop_free(TAKE(w.app.stop));
+    CHECK_OK(stop_new(&w.app.stop, &err), err);
+    dispatch(&w); /* the next process */
+    world_check_api(&w);
+    CHECK_STORED(&w, STATES, "1");
+    world_close(&w);
+}
+
+TEST(a_delivery_that_cannot_be_decided_holds_up_no_other)
+{
+    struct world w;
+
+    world_open(&w, NULL, 0);
+    world_make_task(&w, "github", "github:acme/api#44");
+    const int64_t broken = deliver_issue(&w, "d1", "labeled", 42);
+    deliver_issue(&w, "d2", "unlabeled", 44);
+    world_exec(&w, "DELETE FROM delivery_body WHERE delivery = 1");
+    CHECK_INT(broken, 1);
+    dispatch(&w);
+    CHECK_STORED(&w, STATES, "0 1");
+    for (int i = 0; i < 10; i++) {
+        let_time_pass(&w);
+        dispatch(&w);
+    }
+    CHECK_STORED(&w, STATES, "3 1");
+    CHECK_STORED_CONTAINS(&w, "SELECT reason FROM delivery WHERE id = 1", "is not kept any more");
+    world_close(&w);
+}
+
+TEST(the_label_put_back_waits_for_the_cancelled_run_to_end)
+{
+    static const struct fake_exchange script[] = {MAY_WRITE};
+    struct world w;
+
+    world_open(&w, script, COUNT(script));
+    world_make_task(&w, "github", "github:acme/api#42");
+    world_exec(&w, "UPDATE run SET state = 1; UPDATE task SET state = 1");
+    deliver_issue(&w, "d1", "unlabeled", 42);
+    deliver_issue(&w, "d2", "labeled", 42);
+    dispatch(&w);
+    CHECK_STORED(&w, STATES, "1 0");
+    CHECK_STORED(&w, "SELECT reason FROM delivery WHERE id = 2", "task 1 is being cancelled");
+    world_exec(&w, "UPDATE run SET state = 2; UPDATE task SET state = 6");
+    let_time_pass(&w);
+    dispatch(&w);
+    world_check_api(&w);
+    CHECK_STORED(&w, STATES, "1 1");
+    CHECK_INT(world_int(&w, "SELECT state FROM task"), TASK_QUEUED);
+    world_close(&w);
+}
+
 /* ---- again, by hand ---- */
 
 static int
@@ -446,6 +512,8 @@ TEST(a_replay_without_effect_says_why)
     CHECK_REPLAY(&w, labeled, false, "ignored: task 1 is under way\n");
     CHECK_REPLAY(&w, closed, false, "ignored: there is nothing to cancel\n");
     CHECK_INT(world_int(&w, "SELECT count(*) FROM run"), 1);
+    CHECK_STORED(&w, STATES, "1 2"); /* what the first did stays on record */
+    CHECK_INT(world_int(&w, "SELECT task FROM delivery WHERE id = 1"), 1);
     world_close(&w);
 }
 
@@ -462,6 +530,13 @@ TEST(a_replay_waits_like_everything_else)
     CHECK(str_starts_with(said, "waits: "));
     CHECK_STORED(&w, STATES, "0 0");
     CHECK_REPLAY(&w, closed, false, "waits: an earlier delivery about the same thing waits\n");
+
+    world_exec(&w, "UPDATE delivery SET state = 2, attempts = 9, received_ms = 1000");
+    free(TAKE(said));
+    CHECK_OK(replay(&w, labeled, false, &said, &err), err);
+    CHECK(str_starts_with(said, "waits: ")); /* however old: it was asked for now */
+    CHECK_STORED(&w, STATES, "0 2");
+    CHECK(world_int(&w, "SELECT received_ms FROM delivery WHERE id = 1") > 1000);
     world_close(&w);
 }
 

@@ -95,12 +95,12 @@ use_runs(struct db *db, int64_t task)
     CHECK_OK(run_set_base(db, lease, "a", &err), err);
     CHECK_OK(run_set_head(db, lease, "b", NULL, NULL, &err), err);
     CHECK_OK(run_set_verdict(db, lease, VERDICT_VERIFIED, &err), err);
-    CHECK_OK(run_request_cancel(db, task, "x", 1, &ended, &err), err);
+    CHECK_OK(run_request_cancel(db, task, &(struct run_cancel){.who = "x"}, 1, &ended, &err), err);
     CHECK_OK(run_list_canceled(db, "w", ids, 2, &count, &err), err);
     CHECK_OK(run_give_back(db, lease, &(struct run_return){.waiting_since_ms = 1}, 1, &err), err);
     CHECK_OK(run_release_all(db, "w", &err), err);
     CHECK_INT(run_finish(db, lease, OUTCOME_DRAFT, NULL, 1, &err), ERR_CONFLICT);
-    CHECK_OK(run_request_cancel(db, task, "x", 1, &ended, &err), err);
+    CHECK_OK(run_request_cancel(db, task, &(struct run_cancel){.who = "x"}, 1, &ended, &err), err);
 }
 
 static void

@@ -129,6 +129,12 @@ TEST(claims_go_oldest_first)
 }
 
 /* Every function that needs the lease, by one that was lost. */
+static int
+cancel(struct db *db, int64_t task, const char *who, int64_t now_ms, bool *ended, struct err *err)
+{
+    return run_request_cancel(db, task, &(struct run_cancel){.who = who}, now_ms, ended, err);
+}
+
 static void
 check_fenced(struct db *db, struct run_lease lease)
 {
@@ -214,7 +220,7 @@ TEST(a_run_given_back_after_it_was_cancelled_is_due_at_once)
     const int64_t task = fixture_task(f.db, "a");
     (void)fixture_run(f.db, task);
     AUTO(run_free) struct run *first = claim(f.db, "w", 1000);
-    CHECK_OK(run_request_cancel(f.db, task, "ann", 1500, &ended, &err), err);
+    CHECK_OK(cancel(f.db, task, "ann", 1500, &ended, &err), err);
     CHECK(!ended);
     CHECK_OK(run_give_back(f.db, lease_of(first), &(struct run_return){.not_before_ms = 300000},
                            2000, &err),
@@ -310,9 +316,9 @@ TEST(cancel_of_a_queued_run_ends_it)
 
     fixture_begin(&f);
     const int64_t task = fixture_task(f.db, "o");
-    CHECK_INT(run_request_cancel(f.db, task, "bob", 2000, &ended, &err), ERR_NOTFOUND);
+    CHECK_INT(cancel(f.db, task, "bob", 2000, &ended, &err), ERR_NOTFOUND);
     const int64_t id = fixture_run(f.db, task);
-    CHECK_OK(run_request_cancel(f.db, task, "bob", 2000, &ended, &err), err);
+    CHECK_OK(cancel(f.db, task, "bob", 2000, &ended, &err), err);
     CHECK(ended);
     AUTO(run_free) struct run *run = get(f.db, id);
     CHECK_INT(run->state, RUN_ENDED);
@@ -339,9 +345,9 @@ TEST(cancel_of_a_running_run_is_seen_by_its_holder)
     AUTO(run_free) struct run *run = claim(f.db, "w", 1000);
     CHECK_OK(run_list_canceled(f.db, "w", ids, 2, &count, &err), err);
     CHECK_INT(count, 0);
-    CHECK_OK(run_request_cancel(f.db, task, "bob", 2000, &ended, &err), err);
+    CHECK_OK(cancel(f.db, task, "bob", 2000, &ended, &err), err);
     CHECK(!ended);
-    CHECK_OK(run_request_cancel(f.db, task, "eve", 3000, &ended, &err), err);
+    CHECK_OK(cancel(f.db, task, "eve", 3000, &ended, &err), err);
     CHECK_OK(run_list_canceled(f.db, "w", ids, 2, &count, &err), err);
     CHECK_INT(count, 1);
     CHECK_INT(ids[0], id);
