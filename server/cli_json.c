@@ -34,6 +34,17 @@ cli_task_json(const struct task *task)
 }
 
 json_t *
+cli_delivery_json(const struct delivery *delivery)
+{
+    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:o,s:o,s:I,s:o}", "id", (json_int_t)delivery->id,
+                     "state", delivery_state_name(delivery->state), "platform", delivery->platform,
+                     "delivery", delivery->delivery_id, "event", delivery->event, "received",
+                     time_json(delivery->received_ms), "reason", text_json(delivery->reason),
+                     "attempts", (json_int_t)delivery->attempts, "task",
+                     delivery->task ? json_integer(delivery->task) : json_null());
+}
+
+json_t *
 cli_run_json(const struct run *run)
 {
     return json_pack("{s:I,s:I,s:s,s:s,s:I,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o}", "id",

@@ -1,10 +1,11 @@
-/* `draftd list`: the tasks, newest first. */
+/* `draftd list`: the tasks, or the deliveries and what became of them; newest first. */
 #include "server/base/clock.h"
 #include "server/base/js.h"
 #include "server/base/str.h"
 #include "server/cli.h"
 #include "server/cli_common.h"
 #include "server/cli_json.h"
+#include "server/store/delivery.h"
 #include "server/store/store.h"
 #include "server/store/task.h"
 
@@ -14,31 +15,46 @@
 #define DEFAULT_LIMIT 50
 #define TITLE_BYTES 60
 
-static const char usage[] = "usage: draftd list [--config FILE] [--json] [--live] [--limit N]\n"
-                            "\n"
-                            "  --live     only tasks that wait or run\n"
-                            "  --limit N  at most N tasks (default 50)\n";
+static const char usage[] =
+    "usage: draftd list [--config FILE] [--json] [--live | --deliveries] [--limit N]\n"
+    "\n"
+    "  --live        only tasks that wait or run\n"
+    "  --deliveries  what platforms sent, and what became of it\n"
+    "  --limit N     at most N (default 50)\n";
 
 struct list_work {
     bool live_only;
+    bool wants_deliveries;
     uint64_t limit;
     struct task_list tasks;
+    struct delivery_list deliveries;
 };
+
+static void
+list_work_done(struct list_work *list)
+{
+    task_list_done(&list->tasks);
+    delivery_list_done(&list->deliveries);
+}
 
 static int
 load(struct db *db, void *ctx, struct err *err)
 {
     struct list_work *list = ctx;
-    return task_list(db, list->live_only, list->limit, &list->tasks, err);
+    return list->wants_deliveries ? delivery_list(db, list->limit, &list->deliveries, err)
+                                  : task_list(db, list->live_only, list->limit, &list->tasks, err);
 }
 
 static int
-print_json(const struct task_list *tasks)
+print_json(const struct list_work *list)
 {
     AUTO(js_free) json_t *array = json_array();
 
-    for (size_t i = 0; i < tasks->count; i++)
-        if (json_array_append_new(array, cli_task_json(tasks->items[i])))
+    for (size_t i = 0; i < list->tasks.count; i++)
+        if (json_array_append_new(array, cli_task_json(list->tasks.items[i])))
+            return EXIT_WORK_FAILED;
+    for (size_t i = 0; i < list->deliveries.count; i++)
+        if (json_array_append_new(array, cli_delivery_json(list->deliveries.items[i])))
             return EXIT_WORK_FAILED;
     return cli_print_json(array);
 }
@@ -60,12 +76,34 @@ print_table(const struct task_list *tasks)
     }
 }
 
+static void
+print_deliveries(const struct delivery_list *deliveries)
+{
+    (void)printf("%-8s %-9s %-24s %-9s %-14s %-6s %s\n", "DELIVERY", "STATE", "RECEIVED",
+                 "PLATFORM", "EVENT", "TASK", "REASON");
+    for (size_t i = 0; i < deliveries->count; i++) {
+        const struct delivery *delivery = deliveries->items[i];
+        char when[CLOCK_TEXT_BYTES];
+        char task[24] = "-";
+
+        if (delivery->task)
+            (void)snprintf(task, sizeof(task), "%" PRId64, delivery->task);
+        (void)printf("%-8" PRId64 " %-9s %-24s %-9s %-14s %-6s ", delivery->id,
+                     delivery_state_name(delivery->state),
+                     clock_format(delivery->received_ms, when), delivery->platform, delivery->event,
+                     task);
+        cli_print_line(delivery->reason ? delivery->reason : "");
+        (void)putchar('\n');
+    }
+}
+
 static int
 read_options(int argc, char **argv, struct cli *cli, struct list_work *list)
 {
     static const struct option known[] = {
         CLI_COMMON_OPTIONS,
         {.name = "live", .has_arg = no_argument, .val = 'l'},
+        {.name = "deliveries", .has_arg = no_argument, .val = 'd'},
         {.name = "limit", .has_arg = required_argument, .val = 'n'},
         {0},
     };
@@ -78,11 +116,15 @@ read_options(int argc, char **argv, struct cli *cli, struct list_work *list)
         }
         if (option == 'l')
             list->live_only = true;
+        else if (option == 'd')
+            list->wants_deliveries = true;
         else if (option == 'n' && str_to_u64(optarg, &list->limit, NULL))
             return cli_misused("--limit takes a number, not '%s'", optarg);
         else if (option != 'n' && !cli_take_option(cli, option))
             return cli_misused("list does not know that option");
     }
+    if (list->live_only && list->wants_deliveries)
+        return cli_misused("--live is about tasks, --deliveries about deliveries");
     return EXIT_DONE;
 }
 
@@ -91,7 +133,7 @@ cli_list(int argc, char **argv)
 {
     AUTO(settings_free) struct settings *settings = NULL;
     AUTO(store_close) struct store *store = NULL;
-    struct list_work list = {.limit = DEFAULT_LIMIT};
+    AUTO_DONE(list_work_done) struct list_work list = {.limit = DEFAULT_LIMIT};
     struct cli cli = {0};
     struct err error = {0};
     int status = read_options(argc, argv, &cli, &list);
@@ -104,9 +146,10 @@ cli_list(int argc, char **argv)
     if (store_read(store, load, &list, &error))
         return cli_fail(&error);
     if (cli.json)
-        status = print_json(&list.tasks);
+        return print_json(&list);
+    if (list.wants_deliveries)
+        print_deliveries(&list.deliveries);
     else
         print_table(&list.tasks);
-    task_list_done(&list.tasks);
-    return status;
+    return EXIT_DONE;
 }

@@ -222,6 +222,24 @@ TEST(an_empty_list_is_json_too)
     CHECK(json_is_array(json));
 }
 
+TEST(deliveries_are_listed_with_what_became_of_them)
+{
+    begin();
+    sql("UPDATE delivery SET state = 2, reason = 'not the label' || char(27) WHERE id = 2;"
+        "UPDATE delivery SET state = 1, task = 3 WHERE id = 1;");
+    CHECK_STATUS(DRAFTD("list", CONFIG, "--deliveries"), 0);
+    CHECK(str_starts_with(strbuf_str(&out), "DELIVERY STATE     RECEIVED"));
+    CHECK_CONTAINS(strbuf_str(&out), "\n2        ignored   ");
+    CHECK_CONTAINS(strbuf_str(&out), " -      not the label");
+    CHECK_CONTAINS(strbuf_str(&out), "\n1        done      ");
+    CHECK(!strchr(strbuf_str(&out), '\x1b'));
+    CHECK_STATUS(DRAFTD("list", CONFIG, "--deliveries", "--json", "--limit", "1"), 0);
+    AUTO(js_free) json_t *json = parse_out();
+    CHECK_INT(json_array_size(json), 1);
+    CHECK_STR(js_str(json_array_get(json, 0), "delivery"), "bad");
+    CHECK_STATUS(DRAFTD("list", CONFIG, "--deliveries", "--live"), 2);
+}
+
 TEST(one_task_is_shown_with_all_that_is_known)
 {
     begin();
