@@ -142,32 +142,33 @@ cli_retry(int argc, char **argv)
 }
 
 struct find_work {
-    const char *name;
-    struct delivery *delivery;
+    const char *name; /* our number or the platform's id */
+    int64_t id;
 };
 
+/* Some platforms let the sender choose an id, and it may look like a number of ours. */
 static int
 find_delivery(struct db *db, void *ctx, struct err *err)
 {
     struct find_work *find = ctx;
-    const int r = delivery_find(db, find->name, &find->delivery, err);
-    return r == ERR_NOTFOUND ? err_set(err, ERR_NOTFOUND, "there is no delivery %.80s", find->name)
-                             : r;
-}
+    AUTO(delivery_free) struct delivery *ours = NULL;
+    AUTO(delivery_free) struct delivery *theirs = NULL;
+    int64_t number;
+    int r = str_to_i64(find->name, &number, NULL) ? 0 : delivery_get(db, number, &ours, err);
 
-/* Ours or the platform's. */
-static int
-resolve_delivery(struct store *store, const char *name, int64_t *ret_id, struct err *err)
-{
-    struct find_work find = {.name = name};
-
-    if (!str_to_i64(name, ret_id, NULL))
-        return 0;
-    const int r = store_read(store, find_delivery, &find, err);
-    if (!r)
-        *ret_id = find.delivery->id;
-    delivery_free(find.delivery);
-    return r;
+    if (!r || r == ERR_NOTFOUND)
+        r = delivery_find(db, find->name, &theirs, err);
+    if (r && r != ERR_NOTFOUND)
+        return r;
+    if (!ours && !theirs)
+        return err_set(err, ERR_NOTFOUND, "there is no delivery %.80s", find->name);
+    if (ours && theirs && ours->id != theirs->id)
+        return err_set(err, ERR_INVALID,
+                       "%.80s is draftd's number of one delivery and the platform's id of delivery "
+                       "%" PRId64 "; name it by its other name",
+                       find->name, theirs->id);
+    find->id = ours ? ours->id : theirs->id;
+    return 0;
 }
 
 int
@@ -179,7 +180,6 @@ cli_replay(int argc, char **argv)
     AUTO_DONE(strbuf_done) struct strbuf said = STRBUF_INIT(LIMIT_REASON_BYTES * 2);
     struct change_options options = {0};
     struct err error = {0};
-    int64_t id = 0;
     int status = read_options(argc, argv, replay_usage, &options);
 
     if (status)
@@ -188,11 +188,12 @@ cli_replay(int argc, char **argv)
     if (status)
         return status;
     struct app *app = process_app(process);
-    int r = resolve_delivery(app->store, options.argument, &id, &error);
+    struct find_work find = {.name = options.argument};
+    int r = store_read(app->store, find_delivery, &find, &error);
     if (!r)
         r = dispatcher_new(app, &dispatcher, &error);
     if (!r)
-        r = dispatcher_replay(dispatcher, id, options.dry_run, &said, &error);
+        r = dispatcher_replay(dispatcher, find.id, options.dry_run, &said, &error);
     if (r)
         return cli_fail(&error);
     cli_print_outside(strbuf_str(&said));

@@ -371,6 +371,12 @@ TEST(a_delivery_is_replayed_by_either_name)
     CHECK_CONTAINS(strbuf_str(&err_out), "there is no delivery 77");
     CHECK_STATUS(DRAFTD("replay", CONFIG, "no-such-id"), 3);
     CHECK_CONTAINS(strbuf_str(&err_out), "there is no delivery no-such-id");
+
+    sql("UPDATE delivery SET delivery_id = '1' WHERE id = 2");
+    CHECK_STATUS(DRAFTD("replay", CONFIG, "--dry-run", "1"), 2);
+    CHECK_CONTAINS(strbuf_str(&err_out), "the platform's id of delivery 2;");
+    sql("UPDATE delivery SET delivery_id = '2' WHERE id = 2");
+    CHECK_STATUS(DRAFTD("replay", CONFIG, "--dry-run", "2"), 0);
 }
 
 /* ---- serving ---- */
