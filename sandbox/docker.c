@@ -5,6 +5,7 @@
 #include "sandbox/docker.h"
 
 #include "sandbox/docker_body.h"
+#include "sandbox/docker_volumes.h"
 #include "sandbox/sandbox.h"
 #include "server/base/clock.h"
 #include "server/base/fs.h"
@@ -236,18 +237,67 @@ created(const struct web_answer *answer,
 
 static int docker_remove(void *state, const char *id, struct err *err);
 
+/* What goes over the volumes of the image. An image that cannot be looked at is none of this
+ * function's: creating a container says what is wrong, and the container is looked at as well. */
+static int
+cover_volumes(struct docker *docker, const char *image, json_t **ret_covers, struct err *err)
+{
+    AUTO_DONE(web_answer_done) struct web_answer answer = {0};
+    AUTO_DONE(strbuf_done) struct strbuf path = STRBUF_INIT(ARCHIVE_BYTES);
+    AUTO(js_free) json_t *json = NULL;
+    struct call call = {.method = "GET"};
+
+    strbuf_add_str(&path, "/images/");
+    web_append_escaped(&path, image);
+    strbuf_add_str(&path, "/json");
+    int result = strbuf_take(&path, &call.path, err);
+    if (!result)
+        result = perform(docker, call, &answer, err);
+    if (result)
+        return result;
+    if (answer.status == 200) {
+        const int unread = js_parse(bytes_of(answer.body.ptr, answer.body.len), &json, NULL);
+        (void)unread;
+    }
+    return docker_cover_volumes(json, image, docker->kind, ret_covers, err);
+}
+
+/* Look at the volumes that a new container got, before anything runs in it, and hand over the one
+ * that is wanted. */
+static int
+settle_volumes(struct docker *docker,
+               const char *id,
+               const struct container_spec *spec,
+               struct err *err)
+{
+    AUTO(js_free) json_t *json = NULL;
+    const struct call call = {.method = "GET", .path = str_printf("/containers/%s/json", id)};
+    int result = get_json(docker, call, "inspecting a container", &json, err);
+
+    if (result == ERR_NOTFOUND)
+        return err_set(err, ERR_UNAVAILABLE, "the engine lost the container that it just created");
+    if (!result)
+        result = docker_check_volumes(json, spec, err);
+    if (!result && spec->workspace_mib == 0 && docker->kind == DOCKER_ENGINE)
+        result = own_volume(docker, id, spec->user, err);
+    return result;
+}
+
 static int
 docker_create(void *state, const struct container_spec *spec, char **ret_id, struct err *err)
 {
     struct docker *const docker = state;
     AUTO_DONE(web_answer_done) struct web_answer answer = {0};
+    AUTO(js_free) json_t *covers = NULL;
     auto_free char *body = NULL;
     auto_free char *id = NULL;
 
     int result = learn(docker, err);
     if (!result)
+        result = cover_volumes(docker, spec->image, &covers, err);
+    if (!result)
         result = docker_create_body(spec, docker->kind, spec->user_namespace && !docker->rootless,
-                                    &body, err);
+                                    covers, &body, err);
     if (result)
         return result;
     const struct call call = {
@@ -260,13 +310,11 @@ docker_create(void *state, const struct container_spec *spec, char **ret_id, str
         result = created(&answer, spec, &id, err);
     if (result)
         return result;
-    if (spec->workspace_mib == 0 && docker->kind == DOCKER_ENGINE) {
-        result = own_volume(docker, id, spec->user, err);
-        if (result) {
-            const int left_over = docker_remove(docker, id, NULL);
-            (void)left_over; /* found later by its label */
-            return result;
-        }
+    result = settle_volumes(docker, id, spec, err);
+    if (result) {
+        const int left_over = docker_remove(docker, id, NULL);
+        (void)left_over; /* found later by its label */
+        return result;
     }
     *ret_id = TAKE(id);
     return 0;

@@ -64,11 +64,15 @@ tmpfs_options(const struct container_spec *spec, enum docker_kind kind, int64_t 
     return text ? json_string(text) : NULL;
 }
 
-/* The writable places: /tmp in memory, the workspace in memory or on a volume. */
+/* The writable places: /tmp in memory, the workspace in memory or on a volume; and the covers over
+ * the image's own volumes. */
 static int
-add_places(json_t *host_config, const struct container_spec *spec, enum docker_kind kind)
+add_places(json_t *host_config,
+           const struct container_spec *spec,
+           enum docker_kind kind,
+           const json_t *covers)
 {
-    json_t *const tmpfs = json_object();
+    json_t *const tmpfs = covers ? json_copy((json_t *)(uintptr_t)covers) : json_object();
     int failed = json_object_set_new(tmpfs, "/tmp", tmpfs_options(spec, kind, spec->tmp_mib));
 
     if (spec->workspace_mib > 0)
@@ -97,7 +101,10 @@ labels(const struct container_spec *spec)
  * processes are left to the engine's defaults: its API does not merge them with a list that is not
  * complete. */
 static json_t *
-host_config(const struct container_spec *spec, enum docker_kind kind, bool map_ids)
+host_config(const struct container_spec *spec,
+            enum docker_kind kind,
+            bool map_ids,
+            const json_t *covers)
 {
     const json_int_t memory = spec->memory_mib * MIB;
     json_t *const config =
@@ -106,7 +113,7 @@ host_config(const struct container_spec *spec, enum docker_kind kind, bool map_i
                   (json_int_t)(spec->cpus * NANO), "PidsLimit", (json_int_t)spec->processes,
                   "CapDrop", "ALL", "SecurityOpt", "no-new-privileges", "ReadonlyRootfs", 1,
                   "IpcMode", "private", "Init", 0, "Binds", binds(spec));
-    if (!config || add_places(config, spec, kind) ||
+    if (!config || add_places(config, spec, kind, covers) ||
         (map_ids && kind == DOCKER_PODMAN &&
          json_object_set_new(config, "UsernsMode", json_string(USERNS)))) {
         json_decref(config);
@@ -119,17 +126,19 @@ int
 docker_create_body(const struct container_spec *spec,
                    enum docker_kind kind,
                    bool map_ids,
+                   const json_t *covers,
                    char **ret_body,
                    struct err *err)
 {
     /* An image's entry point, health check and stop signal are none of ours: nothing runs but the
      * runner, and it ends at once. */
     AUTO(js_free)
-    json_t *body = json_pack(
-        "{s:s, s:s, s:s, s:b, s:s, s:{s:[s]}, s:[s], s:o, s:o, s:o, s:o}", "Image", spec->image,
-        "User", spec->user, "WorkingDir", "/", "Tty", 0, "StopSignal", "SIGKILL", "Healthcheck",
-        "Test", "NONE", "Entrypoint", spec->command[0], "Cmd", strings(spec->command + 1), "Env",
-        strings(spec->env), "Labels", labels(spec), "HostConfig", host_config(spec, kind, map_ids));
+    json_t *body =
+        json_pack("{s:s, s:s, s:s, s:b, s:s, s:{s:[s]}, s:[s], s:o, s:o, s:o, s:o}", "Image",
+                  spec->image, "User", spec->user, "WorkingDir", "/", "Tty", 0, "StopSignal",
+                  "SIGKILL", "Healthcheck", "Test", "NONE", "Entrypoint", spec->command[0], "Cmd",
+                  strings(spec->command + 1), "Env", strings(spec->env), "Labels", labels(spec),
+                  "HostConfig", host_config(spec, kind, map_ids, covers));
 
     return js_dump(body, ret_body, err);
 }

@@ -10,11 +10,13 @@
 enum docker_kind { DOCKER_ENGINE, DOCKER_PODMAN };
 
 /* The body of POST /containers/create: hardened, whatever the specification says. `map_ids`: ask
- * for a user namespace (Podman only; Docker's is a setting of its daemon). Owns: *ret_body is the
- * caller's, free().   Errors: ERR_NOMEM. */
+ * for a user namespace (Podman only; Docker's is a setting of its daemon). `covers`: what goes over
+ * the image's volumes (docker_volumes.h), or NULL. Owns: *ret_body is the caller's, free(). Errors:
+ * ERR_NOMEM. */
 MUST_CHECK int docker_create_body(const struct container_spec *spec,
                                   enum docker_kind kind,
                                   bool map_ids,
+                                  const json_t *covers,
                                   char **ret_body,
                                   struct err *err);
 

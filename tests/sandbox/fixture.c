@@ -4,6 +4,7 @@
 #include "server/base/clock.h"
 #include "server/base/fs.h"
 #include "server/base/str.h"
+#include "server/web.h"
 
 #include <spawn.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ static char *test_directory; /* of one test */
 static char objects[256];
 static char commit[65];
 static char line[4096];
+static char image[64]; /* made by a test; "" for none */
 
 static void
 fail(const char *what, const char *why)
@@ -98,6 +100,59 @@ make_mirror(void)
     snprintf(objects, sizeof(objects), "%s/mirror.git/objects", base_directory);
 }
 
+/* One call of the engine's API.  Returns the status of its answer. */
+static long
+call(const char *method, const char *path, const char *body)
+{
+    AUTO(web_free) struct web *web = NULL;
+    AUTO_DONE(web_answer_done) struct web_answer answer = {0};
+    struct err err = {0};
+    auto_free char *url = str_printf("http://engine%s", path);
+    const struct web_options options = {.unix_socket = fixture_engine() + strlen("unix://")};
+    const struct web_request request = {
+        .method = method, .url = url, .body = body ? bytes_of_str(body) : (struct bytes){0}};
+
+    if (web_new(&options, &web, &err) || web_perform(web, &request, &answer, &err))
+        fail(path, err.msg);
+    return answer.status;
+}
+
+static void
+remove_image(void)
+{
+    char path[128];
+
+    if (image[0]) {
+        snprintf(path, sizeof(path), "/images/%s?force=1", image);
+        call("DELETE", path, NULL);
+    }
+    image[0] = 0;
+}
+
+const char *
+fixture_image(const char *change)
+{
+    static int count;
+    AUTO_DONE(strbuf_done) struct strbuf path = STRBUF_INIT(16384);
+    char name[64];
+    char container[128];
+
+    remove_image();
+    snprintf(name, sizeof(name), "draftd-test-%d-%d", (int)getpid(), ++count);
+    snprintf(container, sizeof(container), "/containers/create?name=%s", name);
+    if (call("POST", container, "{\"Image\":\"" FIXTURE_IMAGE "\",\"Cmd\":[\"true\"]}") != 201)
+        fail(name, "no container to make an image of");
+    strbuf_addf(&path, "/commit?container=%s&repo=%s&changes=", name, name);
+    web_append_escaped(&path, change);
+    const long status = call("POST", strbuf_str(&path), "{}");
+    snprintf(container, sizeof(container), "/containers/%s?force=1&v=1", name);
+    call("DELETE", container, NULL);
+    if (status != 200 && status != 201)
+        fail(change, "no image could be made");
+    snprintf(image, sizeof(image), "%s", name);
+    return image;
+}
+
 void
 fixture_begin(void)
 {
@@ -106,6 +161,7 @@ fixture_begin(void)
     static char instance[64];
 
     fixture_close();
+    remove_image();
     if (!base_directory) {
         if (fs_make_temp_dir("/tmp", "dt", &base_directory, &err))
             fail("temporary directory", err.msg);
@@ -137,6 +193,7 @@ fixture_end(void)
     struct err err = {0};
 
     fixture_close();
+    remove_image();
     if (base_directory && fs_remove_tree(base_directory, &err))
         printf("# %s\n", err.msg);
     free(base_directory);

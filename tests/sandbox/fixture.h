@@ -37,6 +37,10 @@ const char *fixture_directory(void);
 /* A specification of a work sandbox on the mirror. */
 struct sandbox_spec fixture_spec(void);
 
+/* Make an image with the test image's files and a change of its configuration ("VOLUME /data"); the
+ * test fails when it cannot be made. Gone with the next test. Its name, borrowed. */
+const char *fixture_image(const char *change);
+
 /* Open with the fixture's host; the test fails when it does. Closed by fixture_close() or the next
  * test. */
 struct sandbox *fixture_open(const struct sandbox_spec *spec);

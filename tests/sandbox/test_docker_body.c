@@ -40,7 +40,7 @@ body_of(const struct container_spec *spec, enum docker_kind kind, bool map_ids)
     auto_free char *text = NULL;
     json_t *json = NULL;
 
-    CHECK_OK(docker_create_body(spec, kind, map_ids, &text, &err), err);
+    CHECK_OK(docker_create_body(spec, kind, map_ids, NULL, &text, &err), err);
     CHECK_OK(js_parse(bytes_of_str(text), &json, &err), err);
     return json;
 }

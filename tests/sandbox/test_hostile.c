@@ -326,6 +326,53 @@ TEST(the_deadline_of_the_sandbox_ends_a_step)
     CHECK(clock_mono_ms() - spec.deadline_mono_ms < 2000);
 }
 
+TEST(volumes_of_an_image_are_no_way_to_the_hosts_disk)
+{
+    static const struct {
+        bool in_memory;
+        bool user_namespace;
+    } hosts[] = {{true, false}, {false, false}, {false, true}};
+
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        fixture_begin();
+        fixture_host()->workspace_in_memory = hosts[i].in_memory;
+        fixture_host()->user_namespace = hosts[i].user_namespace;
+        struct sandbox_spec spec = fixture_spec();
+        spec.image = fixture_image("VOLUME [\"/data\",\"/data/sub\",\"/usr/share/git-core/\","
+                                   "\"/var/tmp\",\"/workspace\",\"/tmp\"]");
+        fixture_open(&spec);
+        CHECK_STR(
+            fixture_run("for d in /data /data/sub /usr/share/git-core /var/tmp; do touch $d/x "
+                        "2>/dev/null && echo $d; chmod 777 $d 2>/dev/null && echo $d; "
+                        "done; touch /tmp/x x && echo done")
+                ->output,
+            "done\n");
+    }
+}
+
+TEST(an_image_with_a_volume_in_a_sandboxs_own_place_is_refused)
+{
+    static const char *const places[] = {
+        "/",           "/draftd",   "/draftd/door/", "/workspace/.git",
+        "/tmp/draftd", "/proc/sys", "/dev/shm",      "/sys",
+        "/a/../tmp/b", "/a:b",      "/a b",
+    };
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        struct err err = {0};
+        char change[64];
+        fixture_begin();
+        struct sandbox_spec spec = fixture_spec();
+        snprintf(change, sizeof(change), "VOLUME [\"%s\"]", places[i]);
+        spec.image = fixture_image(change);
+        if (open_with(&spec, &err) != ERR_INVALID)
+            TEST_FAIL("%s: %s", places[i], err.msg);
+        CHECK_CONTAINS(err.msg, spec.image);
+        CHECK_CONTAINS(err.msg, "volume");
+        CHECK_INT(containers_left(), 0);
+    }
+}
+
 TEST(the_probe_is_content_with_this_engine)
 {
     struct err err = {0};
