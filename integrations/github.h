@@ -85,6 +85,26 @@ MUST_CHECK int github_edit_comment(struct github *github,
                                    const char *body,
                                    struct err *err);
 
+/* A comment as it is read; borrowed. */
+struct github_comment {
+    const char *author; /* login; NULL: not told */
+    bool by_program;    /* by a bot, or by an App on somebody's behalf */
+    int64_t created_ms; /* 0: not told */
+    const char *body;   /* Markdown, as it was written */
+};
+
+/* What is done with a comment. An error ends the walk. */
+typedef int github_comment_fn(void *ctx, const struct github_comment *comment, struct err *err);
+
+/* Hand all comments of an issue or pull request to `each`, oldest first.
+ * Errors: those of `each`, too. */
+MUST_CHECK int github_each_comment(struct github *github,
+                                   const char *repository,
+                                   int64_t issue,
+                                   github_comment_fn *each,
+                                   void *ctx,
+                                   struct err *err);
+
 /* Find the oldest comment written by ourselves that contains `marker`; pages through all.
  * Errors: ERR_NOTFOUND. */
 MUST_CHECK int github_find_comment(struct github *github,

@@ -4,6 +4,7 @@
 #include "integrations/github_internal.h"
 #include "integrations/github_text.h"
 
+#include "server/base/clock.h"
 #include "server/base/str.h"
 
 #include <inttypes.h>
@@ -68,6 +69,111 @@ github_edit_comment(struct github *github,
     return 0;
 }
 
+/* --- Reading */
+
+/* What is done with a comment; *ret_enough: no other is wanted. */
+typedef int visit_fn(void *ctx, const json_t *comment, bool *ret_enough, struct err *err);
+
+/* Read the page at *url; *url becomes the next page's, or NULL. */
+static int
+read_page(
+    struct github *github, const char *repository, char **url, json_t **ret_page, struct err *err)
+{
+    const struct github_call call = {.method = "GET", .url = *url, .repository = repository};
+    char *next = NULL;
+    const int result = github_call(github, &call, ret_page, &next, err);
+
+    if (result)
+        return result;
+    free(*url);
+    *url = next;
+    return 0;
+}
+
+/* Visit the comments at *url and on the pages behind it. */
+static int
+walk_pages(struct github *github,
+           const char *repository,
+           char **url,
+           visit_fn *visit,
+           void *ctx,
+           struct err *err)
+{
+    bool enough = false;
+    int result = 0;
+
+    for (int count = 0; result == 0 && *url && !enough; count++) {
+        AUTO(js_free) json_t *page = NULL;
+
+        if (count == GITHUB_PAGES)
+            return err_set(err, ERR_REMOTE, "there are too many to look through");
+        result = read_page(github, repository, url, &page, err);
+        for (size_t i = 0; result == 0 && !enough && i < json_array_size(page); i++)
+            result = visit(ctx, json_array_get(page, i), &enough, err);
+    }
+    return result;
+}
+
+/* Visit an issue's comments, oldest first. */
+static int
+walk_comments(struct github *github,
+              const char *repository,
+              int64_t issue,
+              visit_fn *visit,
+              void *ctx,
+              struct err *err)
+{
+    AUTO_DONE(strbuf_done) struct strbuf path = STRBUF_INIT(GITHUB_PATH_BYTES);
+    auto_free char *url = NULL;
+    int result = github_append_repository(&path, repository, err);
+
+    strbuf_addf(&path, "/issues/%" PRId64 "/comments?per_page=%d", issue, GITHUB_PAGE_SIZE);
+    if (result == 0)
+        result = strbuf_take(&path, &url, err);
+    if (result == 0)
+        result = walk_pages(github, repository, &url, visit, ctx, err);
+    if (result)
+        return err_wrap(err, "reading the comments of %.200s#%" PRId64, repository, issue);
+    return 0;
+}
+
+/* What github_each_comment() was asked for. */
+struct reading {
+    github_comment_fn *each;
+    void *ctx;
+};
+
+static int
+hand_over(void *ctx, const json_t *comment, bool *ret_enough, struct err *err)
+{
+    const struct reading *const reading = ctx;
+    const char *const body = js_str(comment, "body");
+
+    *ret_enough = false;
+    return reading->each(reading->ctx,
+                         &(struct github_comment){
+                             .author = js_str(comment, "user.login"),
+                             .by_program = str_equal(js_str(comment, "user.type"), "Bot") ||
+                                           js_at(comment, "performed_via_github_app.id"),
+                             .created_ms = clock_parse(js_str(comment, "created_at"), 0),
+                             .body = body ? body : "",
+                         },
+                         err);
+}
+
+int
+github_each_comment(struct github *github,
+                    const char *repository,
+                    int64_t issue,
+                    github_comment_fn *each,
+                    void *ctx,
+                    struct err *err)
+{
+    struct reading reading = {.each = each, .ctx = ctx};
+
+    return walk_comments(github, repository, issue, hand_over, &reading, err);
+}
+
 /* Did we write it?  Anybody can copy a marker into a comment of theirs. */
 static int
 is_ours(struct github *github, const json_t *comment, bool *ret_ours, struct err *err)
@@ -86,50 +192,25 @@ is_ours(struct github *github, const json_t *comment, bool *ret_ours, struct err
     return result;
 }
 
-/* The first of a page's comments that is ours and holds `marker`; *ret_id is 0 when there is none.
- */
+/* What github_find_comment() was asked for. */
+struct search {
+    struct github *github;
+    const char *marker;
+    int64_t id; /* 0: not found yet */
+};
+
 static int
-search_page(
-    struct github *github, const json_t *page, const char *marker, int64_t *ret_id, struct err *err)
+look_at(void *ctx, const json_t *comment, bool *ret_enough, struct err *err)
 {
-    *ret_id = 0;
-    for (size_t i = 0; i < json_array_size(page); i++) {
-        const json_t *const comment = json_array_get(page, i);
-        const char *const body = js_str(comment, "body");
-        bool ours = false;
+    struct search *const search = ctx;
+    const char *const body = js_str(comment, "body");
 
-        if (!body || !strstr(body, marker))
-            continue;
-        const int result = is_ours(github, comment, &ours, err);
-        if (result)
-            return result;
-        if (ours) {
-            *ret_id = js_int(comment, "id", 0);
-            return 0;
-        }
-    }
-    return 0;
-}
-
-/* Search the page at *url; *url becomes the next page's, or NULL. */
-static int
-search_at(struct github *github,
-          const char *repository,
-          const char *marker,
-          char **url,
-          int64_t *ret_id,
-          struct err *err)
-{
-    const struct github_call call = {.method = "GET", .url = *url, .repository = repository};
-    AUTO(js_free) json_t *page = NULL;
-    char *next = NULL;
-    const int result = github_call(github, &call, &page, &next, err);
-
-    if (result)
-        return result;
-    free(*url);
-    *url = next;
-    return search_page(github, page, marker, ret_id, err);
+    if (!body || !strstr(body, search->marker))
+        return 0;
+    const int result = is_ours(search->github, comment, ret_enough, err);
+    if (result == 0 && *ret_enough)
+        search->id = js_int(comment, "id", 0);
+    return result;
 }
 
 int
@@ -140,27 +221,15 @@ github_find_comment(struct github *github,
                     int64_t *ret_id,
                     struct err *err)
 {
-    AUTO_DONE(strbuf_done) struct strbuf path = STRBUF_INIT(GITHUB_PATH_BYTES);
-    auto_free char *url = NULL;
-    int64_t id = 0;
-    int result = github_append_repository(&path, repository, err);
+    struct search search = {.github = github, .marker = marker};
+    const int result = walk_comments(github, repository, issue, look_at, &search, err);
 
-    strbuf_addf(&path, "/issues/%" PRId64 "/comments?per_page=%d", issue, GITHUB_PAGE_SIZE);
-    if (result == 0)
-        result = strbuf_take(&path, &url, err);
-    for (int page = 0; result == 0 && url && id == 0; page++) {
-        if (page == GITHUB_PAGES)
-            return err_set(err, ERR_REMOTE,
-                           "%.200s#%" PRId64 " has too many comments to look through", repository,
-                           issue);
-        result = search_at(github, repository, marker, &url, &id, err);
-    }
     if (result)
-        return err_wrap(err, "reading the comments of %.200s#%" PRId64, repository, issue);
-    if (id == 0)
+        return result;
+    if (search.id == 0)
         return err_set(err, ERR_NOTFOUND, "%.200s#%" PRId64 " has no such comment", repository,
                        issue);
-    *ret_id = id;
+    *ret_id = search.id;
     return 0;
 }
 

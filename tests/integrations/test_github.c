@@ -243,6 +243,72 @@ TEST(comments_are_found_on_later_pages)
     CHECK_INT(world_end(github), 0);
 }
 
+/* What was handed over, a line for each comment. */
+static int
+note_comment(void *ctx, const struct github_comment *comment, struct err *err)
+{
+    struct strbuf *const notes = ctx;
+
+    CHECK(comment->created_ms > 0);
+    strbuf_addf(notes, "%s%s: %s\n", comment->author, comment->by_program ? " (program)" : "",
+                comment->body);
+    return str_equal(comment->body, "enough") ? err_set(err, ERR_CANCELED, "enough") : 0;
+}
+
+TEST(comments_are_handed_over_in_order)
+{
+    for (int mode = AS_APP; mode <= AS_USER; mode++) {
+        world_begin();
+        struct github *github = world_client((enum mode)mode);
+        AUTO_DONE(strbuf_done) struct strbuf notes = STRBUF_INIT(4096);
+        struct err err;
+
+        CHECK_OK(github_each_comment(github, REPO, 7, note_comment, &notes, &err), err);
+        CHECK_STR(strbuf_str(&notes), "");
+        write_comment("ann", "first", 0, 1);
+        write_comment("other[bot]", "from a bot", 0, 1);
+        write_comment("ann", "through an App", 999, 1);
+        write_comment("draftd[bot]", "from us", 12345, 1);
+        write_comment("reader", "\xe2\x98\x83 <!-- last -->", 0, 1);
+        CHECK_OK(github_each_comment(github, REPO, 7, note_comment, &notes, &err), err);
+        CHECK_STR(strbuf_str(&notes), "ann: first\nother[bot] (program): from a bot\n"
+                                      "ann (program): through an App\n"
+                                      "draftd[bot] (program): from us\n"
+                                      "reader: \xe2\x98\x83 <!-- last -->\n");
+        CHECK_INT(github_each_comment(github, REPO, 8, note_comment, &notes, &err), ERR_NOTFOUND);
+        CHECK_CONTAINS(err.msg, "reading the comments of " REPO "#8");
+        CHECK_INT(world_end(github), 0);
+    }
+}
+
+static int
+count_comment(void *ctx, const struct github_comment *comment, struct err *err)
+{
+    (void)comment;
+    (void)err;
+    *(size_t *)ctx += 1;
+    return 0;
+}
+
+TEST(comments_are_handed_over_from_all_pages)
+{
+    world_begin();
+    struct github *github = world_client(AS_APP);
+    AUTO_DONE(strbuf_done) struct strbuf notes = STRBUF_INIT(4096);
+    struct err err;
+    size_t count = 0;
+
+    write_comment("ann", "talk", 0, 99);
+    write_comment("ann", "enough", 0, 1);
+    write_comment("ann", "talk", 0, 101);
+    CHECK_OK(github_each_comment(github, REPO, 7, count_comment, &count, &err), err);
+    CHECK_INT(count, 201);
+    CHECK_INT(world_calls("issues/list-comments"), 3);
+    CHECK_INT(github_each_comment(github, REPO, 7, note_comment, &notes, &err), ERR_CANCELED);
+    CHECK_INT(world_calls("issues/list-comments"), 4); /* the walk ended on its first page */
+    CHECK_INT(world_end(github), 0);
+}
+
 /* --- Pull requests */
 
 static const struct github_pull_new new_pull = {.title = "Fix \"it\"",
