@@ -80,8 +80,9 @@ read_assignment(struct reading *reading, struct err *err)
     return start(reading, "assignment", err);
 }
 
+/* *ret_instruction (NULL: not wanted) is written where the mention asks for work. */
 static int
-read_mention(struct reading *reading, const char *text, struct err *err)
+read_mention(struct reading *reading, const char *text, char **ret_instruction, struct err *err)
 {
     AUTO_DONE(mention_done) struct mention mention = {0};
     const int r = mention_find(text, reading->settings->bot.name, &mention, err);
@@ -96,7 +97,8 @@ read_mention(struct reading *reading, const char *text, struct err *err)
     case MENTION_WORK:
         break;
     }
-    reading->event->instruction = TAKE(mention.instruction);
+    if (ret_instruction)
+        *ret_instruction = TAKE(mention.instruction);
     return start(reading, "mention", err);
 }
 
@@ -110,7 +112,7 @@ read_issues(struct reading *reading, struct err *err)
     if (str_equal(action, "assigned") || str_equal(action, "unassigned"))
         return read_assignment(reading, err);
     if (str_equal(action, "opened"))
-        return read_mention(reading, js_str(reading->json, "issue.body"), err);
+        return read_mention(reading, js_str(reading->json, "issue.body"), NULL, err);
     if (str_equal(action, "closed") || str_equal(action, "deleted") ||
         str_equal(action, "transferred"))
         return cancel(reading, action, err);
@@ -132,7 +134,8 @@ read_comment(struct reading *reading, struct err *err)
     (void)snprintf(id, sizeof(id), "%" PRId64, js_int(reading->json, "comment.id", 0));
     r = str_set(&reading->event->reaction_target, id, err);
     if (!r)
-        r = read_mention(reading, js_str(reading->json, "comment.body"), err);
+        r = read_mention(reading, js_str(reading->json, "comment.body"),
+                         &reading->event->instruction, err);
     if (!r && reading->event->kind == EVENT_START && !is_open(reading))
         r = ignore(reading, err, "the issue is closed");
     return r;

@@ -21,7 +21,7 @@ struct event {
     int64_t number;     /* issue; 0: none */
     char *title;
     char *text;         /* what is asked: the issue's text, or the local request's */
-    char *instruction;  /* what the mention itself says beyond the name; or NULL */
+    char *instruction;  /* what a comment that mentions the bot says beyond its name; or NULL */
     char *url;
     char *actor;        /* login of who caused it */
     bool actor_is_bot;

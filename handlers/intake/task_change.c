@@ -13,22 +13,6 @@
 
 static const struct announcement nothing_to_add = {0};
 
-/* What is asked: the text, and below it what the mention itself says. */
-static int
-write_request(const struct event *event, char **ret_text, struct err *err)
-{
-    char *text = event->instruction && event->text
-                     ? str_printf("%s\n\n%s", event->instruction, event->text)
-                     : str_printf("%s", event->instruction ? event->instruction
-                                        : event->text      ? event->text
-                                                           : "");
-
-    if (!text)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    *ret_text = text;
-    return 0;
-}
-
 static int
 insert_task(struct db *db,
             const char *platform,
@@ -37,11 +21,6 @@ insert_task(struct db *db,
             int64_t *ret_task,
             struct err *err)
 {
-    auto_free char *text = NULL;
-    const int r = write_request(event, &text, err);
-
-    if (r)
-        return r;
     const struct task task = {
         .platform = (char *)(uintptr_t)platform,
         .origin = event->origin,
@@ -49,7 +28,7 @@ insert_task(struct db *db,
         .repository = event->repository,
         .number = event->number,
         .title = event->title,
-        .text = text,
+        .text = event->text,
         .url = event->url,
         .requested_by = event->actor,
     };
@@ -90,14 +69,10 @@ restart_task(struct db *db,
              int64_t now_ms,
              struct err *err)
 {
-    auto_free char *text = NULL;
     int r = check_is_new(db, task, event, err);
 
-    if (r)
-        return r;
-    r = write_request(event, &text, err);
     if (!r)
-        r = task_set_request(db, task->id, event->title, text, event->actor, now_ms, err);
+        r = task_set_request(db, task->id, event->title, event->text, event->actor, now_ms, err);
     if (!r)
         r = task_set_state(db, task->id, TASK_QUEUED, NULL, now_ms, err);
     return r;
@@ -132,7 +107,8 @@ task_start(struct db *db,
                    &(struct run_new){.task = id,
                                      .trigger_kind = event->trigger,
                                      .trigger_actor = event->actor,
-                                     .trigger_ms = event->happened_ms},
+                                     .trigger_ms = event->happened_ms,
+                                     .instruction = event->instruction},
                    now_ms, &run, err);
     if (!r)
         r = announce_seen(db, id, event->reaction_target, now_ms, err);
@@ -153,21 +129,26 @@ task_retry(struct db *db,
            struct err *err)
 {
     AUTO(task_free) struct task *task = NULL;
+    AUTO(run_free) struct run *last = NULL;
     int64_t run;
     int r = task_get(db, id, &task, err);
 
     if (r == ERR_NOTFOUND)
         return err_set(err, ERR_NOTFOUND, "there is no task %" PRId64, id);
+    if (!r)
+        r = run_latest(db, id, &last, err);
     if (r)
         return r;
     if (task_state_is_live(task->state))
         return err_set(err, ERR_CONFLICT, "task %" PRId64 " is under way", id);
     r = task_set_state(db, id, TASK_QUEUED, NULL, now_ms, err);
     if (!r)
-        r = run_insert(
-            db,
-            &(struct run_new){.task = id, .trigger_kind = "retry", .trigger_actor = actor},
-            now_ms, &run, err);
+        r = run_insert(db,
+                       &(struct run_new){.task = id,
+                                         .trigger_kind = "retry",
+                                         .trigger_actor = actor,
+                                         .instruction = last->instruction},
+                       now_ms, &run, err);
     if (!r)
         r = announce_status(db, app, id, &nothing_to_add, now_ms, err);
     return r;

@@ -177,12 +177,15 @@ static const char health[] = "CREATE TABLE health (id INTEGER PRIMARY KEY, pings
 static const char cancel_time[] =
     "ALTER TABLE run ADD COLUMN cancel_ms INTEGER NOT NULL DEFAULT 0;"; /* 0: not told */
 
+static const char instruction[] = "ALTER TABLE run ADD COLUMN instruction TEXT;";
+
 /* What leads from version N to version N + 1 is at place N, in parts that run one after the other.
  */
 #define PARTS_MAX 8
 static const char *const migrations[][PARTS_MAX] = {
     {deliveries, tasks, runs, steps, checks, outbox, health},
     {cancel_time},
+    {instruction},
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

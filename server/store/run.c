@@ -19,6 +19,7 @@ static const struct row_text texts[] = {
     {21, offsetof(struct run, reason)},
     {22, offsetof(struct run, summary)},
     {23, offsetof(struct run, flags)},
+    {28, offsetof(struct run, instruction)},
 };
 #define TEXT_COUNT (sizeof(texts) / sizeof(texts[0]))
 
@@ -119,9 +120,10 @@ run_insert(
 
     int code = db_prepare(
         db,
-        "INSERT INTO run (task, number, trigger_kind, trigger_actor, trigger_ms, agent, created_ms)"
+        "INSERT INTO run (task, number, trigger_kind, trigger_actor, trigger_ms, instruction,"
+        " agent, created_ms)"
         " VALUES ($1, (SELECT coalesce(max(number), 0) + 1 FROM run WHERE task = $1),"
-        " $2, $3, $4, $5, $6)"
+        " $2, $3, $4, $5, $6, $7)"
         " ON CONFLICT DO NOTHING RETURNING id",
         &stmt, err);
     if (code)
@@ -130,8 +132,9 @@ run_insert(
     db_bind_text(stmt, 2, run->trigger_kind);
     db_bind_text(stmt, 3, run->trigger_actor);
     db_bind_int(stmt, 4, run->trigger_ms);
-    db_bind_text(stmt, 5, run->agent);
-    db_bind_int(stmt, 6, now_ms);
+    db_bind_text(stmt, 5, run->instruction);
+    db_bind_text(stmt, 6, run->agent);
+    db_bind_int(stmt, 7, now_ms);
     code = db_step(stmt, &row, err);
     if (code)
         return code;

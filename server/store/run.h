@@ -52,6 +52,7 @@ struct run {
     char *trigger_kind; /* "label", "assignment", "mention", "retry", "command" */
     char *trigger_actor;
     int64_t trigger_ms; /* when it happened, by the platform's clock; 0: not told */
+    char *instruction;  /* what whoever asked said besides, or NULL */
     char *agent;        /* profile asked for, or NULL: the configured one */
     enum run_state state;
     enum run_stage stage;
@@ -84,6 +85,7 @@ struct run_new {
     const char *trigger_kind;
     const char *trigger_actor;
     int64_t trigger_ms;
+    const char *instruction;
     const char *agent;
 };
 

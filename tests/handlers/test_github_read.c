@@ -214,6 +214,21 @@ TEST(a_comment_says_what_and_when)
     CHECK_INT(event->happened_ms, clock_parse("2026-11-21T06:00:00Z", 0));
 }
 
+/* The body is the request: an instruction besides would say it twice. */
+TEST(an_issue_that_mentions_the_bot_is_told_once)
+{
+    AUTO(event_free) struct event *event = NULL;
+    struct err err;
+
+    CHECK_OK(read_patched("issues",
+                          "{\"action\":\"opened\",\"issue\":{\"body\":\"@draftd fix the sum\"}}",
+                          &event, &err),
+             err);
+    CHECK_INT(event->kind, EVENT_START);
+    CHECK_STR(event->text, "@draftd fix the sum");
+    CHECK(!event->instruction);
+}
+
 TEST(bots_are_told_from_people)
 {
     AUTO(event_free) struct event *event = NULL;

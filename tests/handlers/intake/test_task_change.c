@@ -118,7 +118,7 @@ TEST(a_new_task_has_a_run_a_sign_and_a_status)
     world_close(&w);
 }
 
-TEST(the_mention_stands_above_the_issue)
+TEST(the_mention_stands_apart_from_the_issue)
 {
     struct world w;
     struct err err;
@@ -128,17 +128,20 @@ TEST(the_mention_stands_above_the_issue)
     change.event.instruction = borrowed("use a table");
     change.event.reaction_target = borrowed("77");
     CHECK_OK(start(&change, &err), err);
-    CHECK_STORED(&w, "SELECT text FROM task", "use a table\n\n1 + 1 gives 3.");
+    CHECK_STORED(&w, "SELECT text FROM task", "1 + 1 gives 3.");
+    CHECK_STORED(&w, "SELECT instruction FROM run", "use a table");
     CHECK_STORED(&w, "SELECT target FROM outbox WHERE kind = 1", "77");
 
     change.event.origin = borrowed("github:acme/api#43");
     change.event.text = NULL;
     CHECK_OK(start(&change, &err), err);
-    CHECK_STORED(&w, "SELECT text FROM task WHERE id = 2", "use a table");
+    CHECK_STORED(&w, "SELECT text FROM task WHERE id = 2", "");
+    CHECK_STORED(&w, "SELECT instruction FROM run WHERE task = 2", "use a table");
     change.event.origin = borrowed("github:acme/api#44");
     change.event.instruction = NULL;
     CHECK_OK(start(&change, &err), err);
     CHECK_STORED(&w, "SELECT text FROM task WHERE id = 3", "");
+    CHECK_STORED(&w, "SELECT instruction FROM run WHERE task = 3", "(null)");
     world_close(&w);
 }
 
@@ -282,6 +285,33 @@ TEST(an_ended_task_is_retried_by_its_number)
     CHECK_INT(retry(&change, &err), ERR_NOTFOUND);
     CHECK_STR(err.msg, "there is no task 7");
     CHECK_INT(world_int(&w, "SELECT count(*) FROM run"), 2);
+    world_close(&w);
+}
+
+/* A retry repeats what was asked last, not what was asked once. */
+TEST(a_retry_takes_the_newest_instruction_over)
+{
+    struct world w;
+    struct err err;
+
+    world_open(&w, NULL, 0);
+    struct change change = make_change(&w, "github");
+    change.event.instruction = borrowed("use a table");
+    CHECK_OK(start(&change, &err), err);
+    for (int i = 0; i < 2; i++) {
+        end_run(&w);
+        CHECK_OK(retry(&change, &err), err);
+        CHECK_STORED(&w, "SELECT instruction FROM run ORDER BY id DESC LIMIT 1", "use a table");
+    }
+    end_run(&w);
+    change.event.instruction = NULL;
+    change.event.happened_ms = 30000;
+    CHECK_OK(start(&change, &err), err);
+    CHECK_STORED(&w, "SELECT instruction FROM run ORDER BY id DESC LIMIT 1", "(null)");
+    end_run(&w);
+    CHECK_OK(retry(&change, &err), err);
+    CHECK_STORED(&w, "SELECT instruction FROM run ORDER BY id DESC LIMIT 1", "(null)");
+    CHECK_STORED(&w, "SELECT text FROM task", "1 + 1 gives 3.");
     world_close(&w);
 }
 

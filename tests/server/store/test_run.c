@@ -68,12 +68,17 @@ TEST(one_live_run_for_each_task)
     CHECK_STR(run->trigger_kind, "label");
     CHECK_STR(run->trigger_actor, "ann");
     CHECK_INT(run->trigger_ms, 900);
-    CHECK(!run->agent && !run->lease_owner && !run->cancel_requested && !run->head_commit);
+    CHECK(!run->instruction && !run->agent && !run->lease_owner && !run->cancel_requested &&
+          !run->head_commit);
     CHECK_INT(run->state, RUN_QUEUED);
     CHECK_INT(run->created_ms, 1000);
     CHECK_INT(task_state(f.db, task), TASK_QUEUED);
 
-    const struct run_new again = {.task = task, .trigger_kind = "retry", .trigger_actor = "bob"};
+    const struct run_new again = {.task = task,
+                                  .trigger_kind = "retry",
+                                  .trigger_actor = "bob",
+                                  .instruction = "use a table",
+                                  .agent = "other"};
     CHECK_INT(run_insert(f.db, &again, 2000, &other, &err), ERR_CONFLICT);
     AUTO(run_free) struct run *claimed = claim(f.db, "w", 2000);
     CHECK_INT(claimed->id, id);
@@ -86,6 +91,8 @@ TEST(one_live_run_for_each_task)
     CHECK_OK(run_latest(f.db, task, &latest, &err), err);
     CHECK_INT(latest->id, other);
     CHECK_INT(latest->number, 2);
+    CHECK_STR(latest->instruction, "use a table");
+    CHECK_STR(latest->agent, "other");
     struct run_list list = {0};
     CHECK_OK(run_list(f.db, task, &list, &err), err);
     CHECK_INT(list.count, 2);

@@ -146,6 +146,38 @@ TEST(a_newer_store_is_refused)
     fixture_done(&f);
 }
 
+static int
+read_first_run(struct db *db, void *ctx, struct err *err)
+{
+    return run_get(db, 1, ctx, err);
+}
+
+/* A store as the first release wrote it, with a run in it. */
+TEST(an_older_store_is_brought_up_to_date)
+{
+    struct fixture f;
+    AUTO(run_free) struct run *run = NULL;
+    struct err err;
+
+    fixture_make_dir(&f);
+    store_close(open_store(&f));
+    run_sql(f.path, "ALTER TABLE run DROP COLUMN instruction;"
+                    "ALTER TABLE run DROP COLUMN cancel_ms;"
+                    "INSERT INTO task (platform, origin, thread, repository, number, title, text,"
+                    " requested_by, created_ms, updated_ms)"
+                    " VALUES ('local', 'o', 'o', 'a/b', 0, '', '', 'ann', 1, 1);"
+                    "INSERT INTO run (task, number, trigger_kind, trigger_actor, trigger_ms,"
+                    " created_ms) VALUES (1, 1, 'label', 'ann', 1, 1);"
+                    "PRAGMA user_version = 1");
+    struct store *store = open_store(&f);
+    CHECK_OK(store_read(store, read_first_run, &run, &err), err);
+    CHECK_STR(run->trigger_actor, "ann");
+    CHECK_INT(run->cancel_ms, 0);
+    CHECK(!run->instruction);
+    store_close(store);
+    fixture_done(&f);
+}
+
 TEST(open_failures_say_what_is_wrong)
 {
     struct fixture f;
