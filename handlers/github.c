@@ -5,6 +5,7 @@
 #include "handlers/app.h"
 #include "handlers/intake/event.h"
 #include "handlers/settings/settings.h"
+#include "handlers/thread/comments.h"
 #include "handlers/thread/report.h"
 #include "integrations/github.h"
 #include "server/base/str.h"
@@ -180,6 +181,52 @@ forget_source(struct session *session, const char *repository)
     github_forget_token(client_of(session), repository);
 }
 
+struct thread_reading {
+    const char *login; /* ours, by which alone a machine user is told from people; or NULL */
+    struct comments comments;
+};
+
+static void
+thread_reading_done(struct thread_reading *reading)
+{
+    comments_done(&reading->comments);
+}
+
+static int
+take_comment(void *ctx, const struct github_comment *comment, struct err *err)
+{
+    struct thread_reading *reading = ctx;
+    const bool by_us = reading->login && str_equal_nocase(comment->author, reading->login);
+
+    if (comment->by_program || by_us || report_is_ours(comment->body))
+        return 0;
+    return comments_add(&reading->comments, comment->author, comment->body, comment->created_ms,
+                        err);
+}
+
+static int
+read_thread(struct session *session,
+            const struct task *task,
+            struct comments *ret_comments,
+            struct err *err)
+{
+    const struct github_settings *settings = &session->app->settings->github;
+    AUTO_DONE(thread_reading_done) struct thread_reading reading = {0};
+    auto_free char *login = NULL;
+    int r = 0;
+
+    if (settings->app_id == 0 || settings->login)
+        r = github_login(client_of(session), &login, err);
+    reading.login = login;
+    if (!r)
+        r = github_each_comment(client_of(session), task->repository, task->number, take_comment,
+                                &reading, err);
+    if (r)
+        return r;
+    *ret_comments = TAKE_STRUCT(reading.comments);
+    return 0;
+}
+
 struct status_ref_work {
     int64_t task;
     char ref[24];
@@ -331,6 +378,7 @@ const struct platform github_platform = {
     .may = may,
     .source = find_source,
     .forget_source = forget_source,
+    .read_thread = read_thread,
     .send = send_message,
     .retry_after_ms = retry_after_ms,
     .put_draft = put_draft,

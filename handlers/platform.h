@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct app;
+struct comments;
 struct delivery;
 struct event;
 struct http_request;
@@ -113,6 +114,13 @@ struct platform {
                 const struct outbox_message *message,
                 const struct task *task,
                 struct err *err);
+
+    /* What people said in a task's thread so far: neither draftd nor other programs.  May be NULL:
+     * it has none.  Owns: the caller's, comments_done().  Errors: as the integration's. */
+    int (*read_thread)(struct session *session,
+                       const struct task *task,
+                       struct comments *ret_comments,
+                       struct err *err);
 
     /* How long to wait after send() or may() failed with ERR_LIMIT.  May be NULL: use the backoff.
      */

@@ -27,7 +27,10 @@
 /* Texts */
 #define LIMIT_TITLE_BYTES 1024U
 #define LIMIT_TEXT_BYTES (256U * 1024)         /* an issue's or comment's text */
-#define LIMIT_PROMPT_BYTES (1024U * 1024)
+#define LIMIT_THREAD_COMMENTS 50U              /* of a thread, shown to an agent: the newest */
+#define LIMIT_THREAD_BYTES (32U * 1024)        /* of them together */
+#define LIMIT_COMMENT_BYTES (16U * 1024)       /* of one of them */
+#define LIMIT_PROMPT_BYTES (1280U * 1024)
 #define LIMIT_SUMMARY_BYTES (32U * 1024)       /* what an agent says of its work */
 #define LIMIT_OUTPUT_TAIL_BYTES (16U * 1024)   /* the end of a failed step, shown to agents and people */
 

@@ -1,12 +1,14 @@
 /* See agent.h. */
 #include "handlers/run/agent.h"
 
+#include "handlers/platform.h"
 #include "handlers/run/checks.h"
 #include "handlers/run/prompt.h"
 #include "handlers/settings/repo_settings.h"
 #include "handlers/settings/settings.h"
 #include "handlers/thread/text.h"
 #include "server/base/clock.h"
+#include "server/base/log.h"
 #include "server/base/str.h"
 #include "server/limits.h"
 
@@ -16,6 +18,38 @@
 
 #define PROMPT_FILE SANDBOX_EXCHANGE "/prompt.md"
 #define SUMMARY_FILE SANDBOX_EXCHANGE "/summary.md"
+
+/* Would asking again answer the same? */
+static bool
+is_final(int code)
+{
+    return code == ERR_AUTH || code == ERR_DENIED || code == ERR_NOTFOUND || code == ERR_INVALID;
+}
+
+int
+agent_read_thread(struct work *work, struct err *err)
+{
+    const struct platform *platform = work->session->platform;
+    const struct run *run = work->run;
+    struct err fault = {0};
+
+    if (!platform->read_thread)
+        return 0;
+    const int r = platform->read_thread(work->session, work->task, &work->thread, &fault);
+    if (is_final(r)) {
+        log_warning("thread_not_read", kv_int("task", work->task->id), kv_int("run", run->id),
+                    kv_str("reason", fault.msg));
+        return 0;
+    }
+    if (r) {
+        *err = fault;
+        return r;
+    }
+    /* what was said when it was called is told as such */
+    if (run->instruction)
+        comments_remove(&work->thread, run->trigger_actor, run->trigger_ms);
+    return 0;
+}
 
 /* The parts of a prompt that have to be put together. Lists are NULL-terminated. */
 struct material {
@@ -126,6 +160,7 @@ write_prompt(struct work *work,
         .repository = work->task->repository,
         .title = work->task->title,
         .text = work->task->text,
+        .thread = &work->thread,
         .instruction = work->run->instruction,
         .requested_by = work->task->requested_by,
         .url = work->task->url,

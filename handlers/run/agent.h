@@ -11,6 +11,10 @@ struct agent_round {
     const struct check_execution *after;    /* of the round before; NULL in the first */
 };
 
+/* Read what people said in the task's thread, for the prompts of the run. What will not be had
+ * later either is done without.   Errors: what is worth waiting for. */
+MUST_CHECK int agent_read_thread(struct work *work, struct err *err);
+
 /* Write the prompt and run the agent's command in the work tree. An agent that fails or runs out of
  * time is a result, flagged for the reviewer. */
 MUST_CHECK int agent_run(struct work *work,

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct comments;
+
 struct prompt_failure {
     const char *check;
     const char *command;
@@ -17,6 +19,7 @@ struct prompt_input {
     const char *repository;
     const char *title;
     const char *text;        /* of the issue or request; or NULL */
+    const struct comments *thread; /* what people said below it; or NULL */
     const char *instruction; /* of the mention; or NULL */
     const char *requested_by;
     const char *url;         /* or NULL */

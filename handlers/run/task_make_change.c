@@ -339,6 +339,8 @@ fetch(struct work *work, struct err *err)
         r = branch_fetch(work, err);
     if (!r && work_goes_on(work))
         r = work_load_settings(work, err);
+    if (!r && work_goes_on(work))
+        r = agent_read_thread(work, err);
     return r;
 }
 

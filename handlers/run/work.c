@@ -23,6 +23,7 @@ work_done(struct work *work)
     run_free(work->run);
     repo_free(work->mirror);
     repo_settings_free(work->settings);
+    comments_done(&work->thread);
     free(work->summary);
     for (size_t i = 0; i < work->flag_count; i++)
         free(work->flags[i]);

@@ -1,6 +1,7 @@
 /* One run in the hands of a worker: what all stages of the pipeline share. */
 #pragma once
 
+#include "handlers/thread/comments.h"
 #include "integrations/git/repo.h"
 #include "sandbox/sandbox.h"
 #include "server/base/err.h"
@@ -44,6 +45,7 @@ struct work {
     char base[REPO_COMMIT_BYTES];   /* where this run starts: at the origin, or at the task's own
                                        branch */
     char head[REPO_COMMIT_BYTES];   /* what it made; "" until exported */
+    struct comments thread;         /* what people said before the first round */
     char *summary;                  /* the agent's; or NULL */
     char **flags;                   /* for the top of the draft */
     size_t flag_count;
