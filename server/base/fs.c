@@ -50,9 +50,8 @@ fs_write_all(int fd, struct bytes contents, struct err *err)
     return 0;
 }
 
-/* Make a rename in the directory of `path` survive a power cut. */
-static int
-sync_parent(const char *path, struct err *err)
+int
+fs_sync_parent(const char *path, struct err *err)
 {
     const char *slash = strrchr(path, '/');
     auto_free char *parent =
@@ -96,7 +95,7 @@ fs_write_file(const char *path, struct bytes contents, mode_t mode, struct err *
         (void)unlink(temporary);
         return r;
     }
-    return sync_parent(path, err);
+    return fs_sync_parent(path, err);
 }
 
 int

@@ -20,6 +20,10 @@ fs_write_file(const char *path, struct bytes contents, mode_t mode, struct err *
 /* Write all bytes to an open file, resuming after short writes.  Errors: ERR_IO. */
 MUST_CHECK int fs_write_all(int fd, struct bytes contents, struct err *err);
 
+/* Flush the directory that `path` lies in: its new name there survives a power cut.  Errors: ERR_IO.
+ */
+MUST_CHECK int fs_sync_parent(const char *path, struct err *err);
+
 /* Make the directory and its parents; each new one gets `mode`. Existing ones are left as they are. */
 MUST_CHECK int fs_make_dirs(const char *path, mode_t mode, struct err *err);
 

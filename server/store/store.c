@@ -182,22 +182,6 @@ write_copy(struct store *store, const char *path, struct err *err)
     return code ? fail_copy(err, &cause, path) : 0;
 }
 
-static int
-flush_parent(const char *path, struct err *err)
-{
-    auto_free char *parent = str_dup(path);
-    if (!parent)
-        return err_set(err, ERR_NOMEM, "out of memory");
-
-    char *slash = strrchr(parent, '/');
-    if (slash)
-        slash[slash == parent] = '\0';
-    auto_close int fd = open(slash ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd))
-        return err_set_errno(err, ERR_IO, errno, "flushing the directory of %s", path);
-    return 0;
-}
-
 /* Give the finished copy its name, unless that is taken. */
 static int
 publish_copy(int fd, const char *temporary, const char *path, struct err *err)
@@ -207,7 +191,7 @@ publish_copy(int fd, const char *temporary, const char *path, struct err *err)
     if (link(temporary, path))
         return err_set_errno(err, errno == EEXIST ? ERR_CONFLICT : ERR_IO, errno,
                              "naming the backup %s", path);
-    return flush_parent(path, err);
+    return fs_sync_parent(path, err);
 }
 
 int

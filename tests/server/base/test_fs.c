@@ -79,6 +79,20 @@ TEST(a_failed_write_leaves_nothing_behind)
     CHECK_CONTAINS(err.msg, "creating a file beside /nonexistent/x: No such file");
 }
 
+TEST(the_directory_of_any_path_can_be_flushed)
+{
+    AUTO_DONE(place_done) struct place place = {0};
+    struct err err = {0};
+
+    place_make(&place);
+    auto_free char *path = below(&place, "f");
+    CHECK_OK(fs_sync_parent(path, &err), err);
+    CHECK_OK(fs_sync_parent("f", &err), err);
+    CHECK_OK(fs_sync_parent("/f", &err), err);
+    CHECK_INT(fs_sync_parent("/nonexistent/f", &err), ERR_IO);
+    CHECK_CONTAINS(err.msg, "flushing /nonexistent: No such file");
+}
+
 TEST(reading_has_a_cap_and_tells_what_is_missing)
 {
     AUTO_DONE(place_done) struct place place = {0};
