@@ -39,6 +39,12 @@ is_red(const struct check_result *check)
            check->verdict == CHECK_VERDICT_COULD_NOT_RUN;
 }
 
+static bool
+was_red(const struct check_result *check)
+{
+    return check->verdict == CHECK_VERDICT_RED_BEFORE;
+}
+
 static size_t
 count_checks(const struct check_result_list *checks, bool (*is_such)(const struct check_result *))
 {
@@ -147,7 +153,9 @@ append_not_verified(struct strbuf *buf,
     }
     if (count > NAMES_SHOWN)
         strbuf_addf(buf, " and %zu more", count - NAMES_SHOWN);
-    if (count == 0 && run->reason)
+    if (checks && checks->count > 0 && count_checks(checks, was_red) == checks->count)
+        strbuf_add_str(buf, "no check is green");
+    else if (count == 0 && run->reason)
         report_append_inline(buf, run->reason, REASON_BYTES);
     else if (count == 0)
         strbuf_add_str(buf, "the checks were not run to the end in a fresh container");

@@ -356,6 +356,20 @@ TEST(body_without_proof_gives_the_reason)
                    "**Not verified**: the fresh container could not be set up on `abc1234`.\n");
 }
 
+/* Nothing broke, and nothing speaks for the change either. */
+TEST(body_where_no_check_is_green)
+{
+    struct draft draft;
+
+    draft_init(&draft);
+    draft.run.verdict = VERDICT_NOT_VERIFIED;
+    draft.checks[0] = make_check("types", CHECK_VERDICT_RED_BEFORE);
+    draft.list.count = 1;
+    auto_free char *body = body_of(&draft.input);
+    CHECK_CONTAINS(body, "**Not verified**: no check is green on `abc1234`. `types` was red before "
+                         "this change and still is.\n");
+}
+
 TEST(body_counts_what_passed)
 {
     struct draft draft;
