@@ -3,7 +3,6 @@
 #include "handlers/health.h"
 #include "handlers/intake/webhook.h"
 #include "handlers/settings/settings.h"
-#include "server/base/fs.h"
 #include "server/base/log.h"
 #include "server/base/str.h"
 #include "server/cli.h"
@@ -43,33 +42,18 @@ struct receiver {
 };
 
 static int
-read_pem(const char *path, char **ret_text, struct err *err)
-{
-    AUTO_DONE(strbuf_done) struct strbuf text = STRBUF_INIT(LIMIT_CONFIG_BYTES);
-    const int r = fs_read_file(path, &text, err);
-    return r ? r : strbuf_take(&text, ret_text, err);
-}
-
-static int
 load_certificate(const struct settings *settings,
                  char **ret_certificate,
                  char **ret_key,
                  struct err *err)
 {
     const struct listen_settings *listen = &settings->server.listen;
-    auto_free char *certificate = NULL;
-    int r;
 
     if (listen->http)
         return 0;
     if (!listen->certificate)
         return certificate_load_or_make(settings->server.state_dir, ret_certificate, ret_key, err);
-    r = read_pem(listen->certificate, &certificate, err);
-    if (!r)
-        r = read_pem(listen->key, ret_key, err);
-    if (!r)
-        *ret_certificate = TAKE(certificate);
-    return r;
+    return certificate_load(listen->certificate, listen->key, ret_certificate, ret_key, err);
 }
 
 static int

@@ -230,6 +230,23 @@ read_pem(const char *path, char **ret_text, struct err *err)
     return rc ? rc : strbuf_take(&text, ret_text, err);
 }
 
+int
+certificate_load(const char *certificate_path,
+                 const char *key_path,
+                 char **ret_certificate_pem,
+                 char **ret_key_pem,
+                 struct err *err)
+{
+    auto_free char *certificate_pem = NULL;
+
+    int rc = read_pem(certificate_path, &certificate_pem, err);
+    if (!rc)
+        rc = read_pem(key_path, ret_key_pem, err);
+    if (!rc)
+        *ret_certificate_pem = TAKE(certificate_pem);
+    return rc;
+}
+
 /* The key is written first: a crash in between leaves a key, which gets its certificate next time.
  */
 static int
@@ -267,9 +284,7 @@ certificate_load_or_make(const char *dir,
         return err_set(err, ERR_NOMEM, "out of memory");
     int rc = make_missing(certificate_path, key_path, err);
     if (!rc)
-        rc = read_pem(certificate_path, &certificate_pem, err);
-    if (!rc)
-        rc = read_pem(key_path, &key_pem, err);
+        rc = certificate_load(certificate_path, key_path, &certificate_pem, &key_pem, err);
     if (!rc)
         rc = certificate_check(certificate_pem, key_pem, err);
     if (rc)

@@ -14,6 +14,14 @@ MUST_CHECK int certificate_load_or_make(const char *dir,
                                         char **ret_key_pem,
                                         struct err *err);
 
+/* Read a pair from files of the operator's, without looking at it.
+ * Owns: both texts are the caller's, free().   Errors: as fs_read_file(). */
+MUST_CHECK int certificate_load(const char *certificate_path,
+                                const char *key_path,
+                                char **ret_certificate_pem,
+                                char **ret_key_pem,
+                                struct err *err);
+
 /* Is it a certificate in PEM, and the key its private key?  An expired one passes: it is for
  * certificate_expires_ms() to tell.   Errors: ERR_INVALID. */
 MUST_CHECK int certificate_check(const char *certificate_pem, const char *key_pem, struct err *err);

@@ -66,6 +66,24 @@ TEST(made_once)
     end();
 }
 
+TEST(a_pair_is_read_from_anywhere)
+{
+    begin();
+    auto_free char *again = NULL;
+    auto_free char *key_again = NULL;
+    auto_free char *other = str_dup(path_of("tls.crt"));
+
+    CHECK_OK(certificate_load(other, path_of("tls.key"), &again, &key_again, &err), err);
+    CHECK_STR(again, certificate);
+    CHECK_STR(key_again, key);
+    free(TAKE(again));
+    free(TAKE(key_again));
+    CHECK_INT(certificate_load(other, "/nonexistent/k", &again, &key_again, &err), ERR_NOTFOUND);
+    CHECK_CONTAINS(err.msg, "/nonexistent/k");
+    CHECK(!again && !key_again);
+    end();
+}
+
 TEST(a_key_alone_gets_a_certificate)
 {
     begin();
