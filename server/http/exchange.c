@@ -15,15 +15,8 @@
 
 struct http_request {
     struct MHD_Connection *connection;
-    const char *path;
     const char *peer;
 };
-
-const char *
-http_request_path(const struct http_request *request)
-{
-    return request->path;
-}
 
 const char *
 http_request_header(const struct http_request *request, const char *name)
@@ -144,7 +137,6 @@ begin(struct http_exchange *exchange, const char *method, const char *path, cons
         return;
     const struct http_request request = {
         .connection = exchange->connection,
-        .path = path,
         .peer = exchange->conn->peer,
     };
     struct err err = {.code = 0};

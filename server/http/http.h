@@ -16,7 +16,6 @@ struct http_request;
 struct http_exchange;
 
 /* A request's head. Everything borrowed, for the handler's `begin` only. */
-const char *http_request_path(const struct http_request *request);
 /* NULL when absent; names are compared without case.  A header sent twice with different values:
  * the first. */
 const char *http_request_header(const struct http_request *request, const char *name);
