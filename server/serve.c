@@ -3,6 +3,7 @@
 #include "handlers/health.h"
 #include "handlers/intake/webhook.h"
 #include "handlers/settings/settings.h"
+#include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/str.h"
 #include "server/cli.h"
@@ -16,6 +17,7 @@
 #include <stdio.h>
 
 #define MAX_ROUTES 16
+#define EXPIRY_WARNING_DAYS 14
 
 static const char usage[] =
     "usage: draftd serve [--config FILE] [--role all|receive|work] [--check]\n"
@@ -56,6 +58,19 @@ load_certificate(const struct settings *settings,
     return certificate_load(listen->certificate, listen->key, ret_certificate, ret_key, err);
 }
 
+/* Platforms refuse a certificate that has expired, and only their side shows it. */
+static void
+warn_of_expiry(const struct http_server *server)
+{
+    struct http_counters counters;
+
+    http_server_counters(server, &counters);
+    const int64_t left_ms = counters.certificate_expires_ms - clock_now_ms();
+    if (left_ms < EXPIRY_WARNING_DAYS * MS_PER_DAY)
+        log_warning("certificate_expires", kv_int("in_days", left_ms / MS_PER_DAY),
+                    kv_bool("expired", left_ms < 0));
+}
+
 static int
 start_receiver(struct receiver *receiver, struct app *app, struct err *err)
 {
@@ -88,6 +103,8 @@ start_receiver(struct receiver *receiver, struct app *app, struct err *err)
         return r;
     log_info("listening", kv_str("address", listen->address),
              kv_int("port", http_server_port(receiver->server)), kv_bool("tls", !listen->http));
+    if (!listen->http)
+        warn_of_expiry(receiver->server);
     return 0;
 }
 

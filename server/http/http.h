@@ -82,13 +82,14 @@ struct http_options {
     int64_t idle_ms, head_ms, body_ms;    /* 0: the values of limits.h */
 };
 
-/* Numbers since the start, for metrics. */
+/* Numbers since the start, and how things stand, for metrics. */
 struct http_counters {
     uint64_t connections;
     uint64_t requests;
     uint64_t refused_connections;
     uint64_t timed_out;
     uint64_t open_connections;
+    int64_t certificate_expires_ms; /* Unix time; 0: no TLS */
 };
 
 /* Listen and serve in threads of its own. Borrows the routes and what they point to.

@@ -49,6 +49,7 @@ struct http_shared {
     struct headcount *headcount;
     int64_t deadline_ms[CONN_PHASES]; /* 0: none */
     int64_t tick_ms;
+    int64_t certificate_expires_ms; /* 0: no TLS */
     atomic_bool stopping;
     atomic_int_fast64_t drain_until_ms;
     atomic_uint_fast64_t connections;

@@ -140,7 +140,10 @@ prepare(struct http_server *server,
     if (!options->certificate_pem != !options->key_pem)
         return err_set(err, ERR_INVALID, "a certificate and its key are needed, or neither");
     if (options->certificate_pem) {
-        const int rc = certificate_check(options->certificate_pem, options->key_pem, err);
+        int rc = certificate_check(options->certificate_pem, options->key_pem, err);
+        if (!rc)
+            rc = certificate_expires_ms(options->certificate_pem, &shared->certificate_expires_ms,
+                                        err);
         if (rc)
             return rc;
     }
@@ -213,6 +216,7 @@ http_server_counters(const struct http_server *server, struct http_counters *ret
         .refused_connections = atomic_load(&shared->refused_connections),
         .timed_out = atomic_load(&shared->timed_out),
         .open_connections = atomic_load(&shared->open_connections),
+        .certificate_expires_ms = shared->certificate_expires_ms,
     };
 }
 

@@ -63,7 +63,8 @@ start(const char *const *words)
 
     for (size_t i = 0; words[i]; i++)
         argv[i + 1] = (char *)(uintptr_t)words[i];
-    write_file("err", ""); /* nothing of an earlier command is taken for this one's words */
+    write_file("out", ""); /* nothing of an earlier command is taken for this one's words */
+    write_file("err", "");
     fflush(stdout);
     const pid_t child = fork();
     if (child == 0)
@@ -109,10 +110,10 @@ finish(pid_t child)
 /* ---- what it runs on ---- */
 
 static void
-write_config(const char *state)
+write_config_listening(const char *state, const char *how)
 {
     auto_free char *text =
-        str_printf("listen: { address: 127.0.0.1, port: 0, http: true }\n"
+        str_printf("listen: { address: 127.0.0.1, port: 0, %s }\n"
                    "state_dir: %s/%s\n"
                    "local:\n"
                    "  secret_file: %s/secret\n"
@@ -120,10 +121,16 @@ write_config(const char *state)
                    "sandbox: { engine: \"unix:///nonexistent/engine.sock\", image: draftd-work }\n"
                    "agents:\n"
                    "  profiles: [ { name: script, command: \"true\" } ]\n",
-                   dir, state, dir, dir);
+                   how, dir, state, dir, dir);
 
     write_file("draftd.yml", text);
     write_file("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
+}
+
+static void
+write_config(const char *state)
+{
+    write_config_listening(state, "http: true");
 }
 
 static void

@@ -412,6 +412,32 @@ TEST(serve_goes_on_until_it_is_told_to_end)
     }
 }
 
+static int
+serve_until(const char *what)
+{
+    const pid_t child = start((const char *const[]){"serve", CONFIG, NULL});
+    const bool said = says(what);
+
+    kill(child, SIGTERM);
+    CHECK_STATUS(finish(child), 0);
+    return said;
+}
+
+TEST(a_certificate_that_ends_soon_is_told)
+{
+    begin();
+    auto_free char *pair = str_printf("certificate: %s/soon.crt, key: %s/soon.key", dir, dir);
+
+    shell("openssl req -x509 -newkey ed25519 -nodes -days 3 -subj /CN=soon -keyout soon.key"
+          " -out soon.crt 2>/dev/null");
+    write_config_listening("served", pair);
+    CHECK(serve_until("event=serving"));
+    CHECK_CONTAINS(strbuf_str(&err_out), "event=certificate_expires in_days=2 expired=false");
+    write_config_listening("served", "http: false"); /* its own: for years */
+    CHECK(serve_until("event=serving"));
+    CHECK(!strstr(strbuf_str(&err_out), "certificate_expires"));
+}
+
 TEST(only_one_process_works_on_a_state_directory)
 {
     auto_free char *lock = NULL;

@@ -183,6 +183,8 @@ ask(const struct fixture *fixture,
 TEST(tls)
 {
     static const size_t sizes[] = {1, 16384, 40000, 300000, 5000000};
+    struct http_counters counters;
+    int64_t expires_ms;
     char text[256];
 
     begin();
@@ -190,6 +192,9 @@ TEST(tls)
         (struct http_options){.certificate_pem = certificate, .key_pem = key, .head_ms = 500});
     CHECK_INT(ask(&fixture, "localhost", CURL_SSLVERSION_DEFAULT, 0, text), CURLE_OK);
     CHECK_STR(text, "hello\n");
+    http_server_counters(fixture.server, &counters);
+    CHECK_OK(certificate_expires_ms(certificate, &expires_ms, &err), err);
+    CHECK_INT(counters.certificate_expires_ms, expires_ms);
     CHECK_INT(ask(&fixture, "127.0.0.1", CURL_SSLVERSION_MAX_TLSv1_2, 0, text), CURLE_OK);
     CHECK_STR(text, "hello\n");
     CHECK_INT(ask(&fixture, "ip6-localhost.invalid", CURL_SSLVERSION_DEFAULT, 0, text),
