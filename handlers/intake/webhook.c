@@ -7,6 +7,7 @@
 #include "handlers/settings/settings.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/base/str.h"
 #include "server/metrics.h"
 #include "server/service.h"
 #include "server/store/delivery.h"
@@ -32,6 +33,7 @@ struct webhooks {
 /* One request under way. */
 struct receipt {
     const struct route_context *route;
+    char *peer; /* who sends it: an address that can be blocked */
     struct admission admission;
     struct hmac *hmac;
     struct delivery_new delivery; /* what the writer stores */
@@ -45,6 +47,7 @@ receipt_free(struct receipt *receipt)
     if (!receipt)
         return;
     hmac_free(receipt->hmac);
+    free(receipt->peer);
     free(receipt);
 }
 
@@ -52,15 +55,15 @@ AUTO_DEFINE(struct receipt *, receipt_free)
 
 /* Anybody can cause these lines: a few a minute tell the operator as much as all of them. */
 static void
-count_refused(const struct route_context *route, const char *from, const char *reason)
+count_refused(const struct receipt *receipt, const char *reason)
 {
     static struct log_limit limit; /* log_limited() locks it */
     int64_t suppressed;
 
     metric_count(METRIC_DELIVERIES_REFUSED);
     if (log_limited(&limit, MAX_REFUSED_LINES_A_MINUTE, &suppressed))
-        log_warning("delivery_refused", kv_str("platform", route->platform->name),
-                    kv_str("from", from), kv_str("reason", reason),
+        log_warning("delivery_refused", kv_str("platform", receipt->route->platform->name),
+                    kv_str("from", receipt->peer), kv_str("reason", reason),
                     kv_int("not_logged", suppressed));
 }
 
@@ -73,9 +76,12 @@ begin(void *ctx, const struct http_request *request, void **ret_state, struct er
     if (!receipt)
         return err_set(err, ERR_NOMEM, "out of memory");
     receipt->route = route;
-    int r = route->platform->admit(request, clock_now_ms(), &receipt->admission, err);
+    int r = str_set(&receipt->peer, http_request_peer(request), err);
+    if (r)
+        return r;
+    r = route->platform->admit(request, clock_now_ms(), &receipt->admission, err);
     if (r) {
-        count_refused(route, http_request_peer(request), err->msg);
+        count_refused(receipt, err->msg);
         return r;
     }
     r = hmac_new(route->key, &receipt->hmac, err);
@@ -159,7 +165,7 @@ finish(void *ctx, void *state, const struct http_body *body, struct http_exchang
     struct err error = {0};
 
     if (check_signature(receipt, &error)) {
-        count_refused(route, receipt->admission.delivery_id, error.msg);
+        count_refused(receipt, error.msg);
         http_answer_error(exchange, &error);
         return;
     }

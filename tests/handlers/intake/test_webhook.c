@@ -2,6 +2,7 @@
  * answered, and nothing else ever is. */
 #include "tests/handlers/world.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -164,12 +165,44 @@ TEST(what_is_not_signed_is_not_stored)
     write_hub(&text, HUB_SECRET, "d1", "", bytes_of_str("{\"n\":1}"));
     text.ptr[text.len - 2] = '2'; /* the body is not what was signed */
     CHECK_INT(ask(r.port, &text, &reply), 401);
-    CHECK_CONTAINS(reply.body, "{\"error\":\"unauthorized\",\"message\":\"the signature does not fit");
+    CHECK_CONTAINS(reply.body,
+                   "{\"error\":\"unauthorized\",\"message\":\"the signature does not fit");
     strbuf_reset(&text);
     strbuf_add_str(&text, unsigned_text);
     CHECK_INT(ask(r.port, &text, &reply), 401);
     CHECK_CONTAINS(reply.body, "X-Hub-Signature-256 is missing");
     CHECK_INT(world_int(&r.world, DELIVERIES), 0);
+    receiver_close(&r);
+}
+
+/* What an operator can block is an address: whatever the sender calls the delivery. */
+TEST(a_refusal_is_logged_with_the_address_it_came_from)
+{
+    AUTO_DONE(strbuf_done) struct strbuf log = STRBUF_INIT(65536);
+    struct receiver r;
+    struct reply reply;
+    struct err err;
+    const char *next;
+    int fd;
+
+    receiver_open(&r, true);
+    auto_free char *path = str_printf("%s/log", r.world.dir);
+    auto_close int log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    log_set_fd(log_fd);
+    log_set_level(LOG_WARNING);
+    CHECK_INT(deliver(r.port, "another secret", "192.0.2.66", "{}"), 401);
+    fd = client_connect(r.port);
+    CHECK(client_ask(fd, "POST " HUB " HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\n\r\n", &reply));
+    CHECK_INT(reply.status, 401);
+    close(fd);
+    log_set_level(LOG_ERROR);
+    log_set_fd(STDERR_FILENO);
+    CHECK_OK(fs_read_file(path, &log, &err), err);
+    CHECK(!strstr(strbuf_str(&log), "192.0.2.66"));
+    next =
+        strstr(strbuf_str(&log), "event=delivery_refused platform=\"github\" from=\"127.0.0.1\"");
+    CHECK(next);
+    CHECK(strstr(next + 1, "event=delivery_refused platform=\"github\" from=\"127.0.0.1\""));
     receiver_close(&r);
 }
 
