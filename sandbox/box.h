@@ -20,6 +20,10 @@ struct sandbox {
     struct door *door;
     char *container; /* id, or NULL */
     char *branch;    /* as checked out */
+    char commit[65]; /* the same */
+    char files[65];  /* the work tree when it was last remembered or exported; "" before */
+    char *setup;     /* what it differed in from the commit when it was remembered, as `git
+                        diff-tree -r` tells; or NULL */
     uint64_t file_bytes;
     uint64_t disk_bytes; /* 0: the workspace limits itself */
     int64_t deadline_mono_ms;

@@ -1,10 +1,10 @@
 /* What leaves a sandbox: one pack of new objects.
  *
- * All of it happens inside, by the image's git, in a repository made for the purpose: neither the
- * settings, hooks and filters of the work tree's own repository nor those of the home directory
- * have a say. What comes out is hostile all the same until the host has verified it. */
+ * All of it happens inside, by the image's git, in a repository made for the purpose (state.h).
+ * What comes out is hostile all the same until the host has verified it. */
 #include "sandbox/box.h"
 #include "sandbox/checkout.h"
+#include "sandbox/state.h"
 #include "server/base/clock.h"
 #include "server/base/fs.h"
 #include "server/base/str.h"
@@ -12,45 +12,35 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EXPORT_DIR "/tmp/draftd-export"
 #define NOTHING_CHANGED 44
 #define OUTPUT_BYTES 4096U
 
-/* The repository of the export, with the work tree's objects and the mirror's. */
-#define USE_EXPORT                                                                                 \
-    "export GIT_DIR=" EXPORT_DIR " GIT_WORK_TREE=" SANDBOX_WORKSPACE                               \
-    " GIT_OBJECT_DIRECTORY=" SANDBOX_WORKSPACE "/.git/objects"                                     \
-    " GIT_ALTERNATE_OBJECT_DIRECTORIES=" SANDBOX_OBJECTS "\n"
-
-/* Prints the commit to export, and after it what git could not take. A head that does not descend
- * from the base, or that cannot be found in a broken repository, is left aside: then the files
- * count, as one change on top of the base. Whoever filled /tmp is not to lose the change for it:
- * then /tmp is emptied and all is done again. */
+/* Prints the commit to export, the tree of the files as they are, and after them what git could not
+ * take.
+ *
+ * The change is what the files differ in from those that setup left, path by path, on top of the
+ * base: a file that setup made or changed and that the agent left alone is none of it. The agent's
+ * own commits are kept below it; where they hold what the files do not, the files count. A head
+ * that does not descend from the base, or that cannot be found in a broken repository, is left
+ * aside: then the change is one commit on top of the base. Whoever filled /tmp is not to lose the
+ * change for it: then /tmp is emptied and all is done again. */
 static const char commit_script[] =
-    "message=$(cat)\n"
-    "commit() (\n"
+    "setup=$(cat)\n" STATE_FUNCTIONS "commit() (\n"
     "set -e\n"
-    "rm -rf " EXPORT_DIR "\n"
-    /* not in the work tree, whose repository may be broken so that git refuses to start */
-    "cd /\n"
-    "git init -q --bare --template= $DRAFTD_FORMAT " EXPORT_DIR "\n"
-    "git config -f " EXPORT_DIR "/config core.commitGraph false\n"
-    "git config -f " EXPORT_DIR "/config core.multiPackIndex false\n"
-    "git config -f " EXPORT_DIR "/config gc.auto 0\n"
-    "cd " SANDBOX_WORKSPACE "\n"
-    "if [ -L .git ] || [ ! -d .git ]; then rm -rf .git; mkdir .git; fi\n"
-    "if [ -L .git/objects ]; then rm .git/objects; fi\n"
-    "mkdir -p .git/objects\n"
+    "open_own\n"
     "head=$(git --git-dir=.git rev-parse -q --verify 'HEAD^{commit}' 2>/dev/null) ||\n"
-    "    head=$DRAFTD_BASE\n" USE_EXPORT
+    "    head=$DRAFTD_BASE\n"
+    "use_own\n"
     "git merge-base --is-ancestor \"$DRAFTD_BASE\" \"$head\" 2>/dev/null || head=$DRAFTD_BASE\n"
-    "git read-tree \"$head\"\n"
-    "left=\n"
-    "git add -A . 2>/dev/null || {\n"
-    "    chmod -R u+rwX . 2>/dev/null || :\n"
-    "    left=$(git add -A --ignore-errors . 2>&1) && left=\n"
-    "}\n"
+    "git read-tree \"$DRAFTD_BASE\"\n"
+    "printf '%s\\n' \"$setup\" | entries | git update-index --index-info\n"
+    "before=$(git write-tree --missing-ok)\n"
+    "take\n"
     "case $left in *'No space left'*) printf '%s\\n' \"$left\" >&2; exit 1 ;; esac\n"
+    "files=$(git write-tree --missing-ok)\n"
+    "git diff-tree -r \"$before\" \"$files\" >" STATE_DIR "/touched\n"
+    "git read-tree \"$DRAFTD_BASE\"\n"
+    "entries <" STATE_DIR "/touched | git update-index --index-info\n"
     "tree=$(git write-tree)\n"
     "if [ \"$tree\" = \"$(git rev-parse \"$DRAFTD_BASE^{tree}\")\" ]; then\n"
     "    [ -n \"$left\" ] || exit 44\n"
@@ -58,9 +48,9 @@ static const char commit_script[] =
     "    exit 1\n"
     "fi\n"
     "if [ \"$tree\" != \"$(git rev-parse \"$head^{tree}\")\" ]; then\n"
-    "    head=$(printf '%s\\n' \"$message\" | git commit-tree -p \"$head\" \"$tree\")\n"
+    "    head=$(printf '%s\\n' \"$DRAFTD_MESSAGE\" | git commit-tree -p \"$head\" \"$tree\")\n"
     "fi\n"
-    "printf '%s\\n%.500s' \"$head\" \"$left\"\n"
+    "printf '%s\\n%s\\n%.500s' \"$head\" \"$files\" \"$left\"\n"
     ")\n"
     "commit\n"
     "case $? in 0) exit 0 ;; 44) exit 44 ;; esac\n"
@@ -69,13 +59,10 @@ static const char commit_script[] =
     "done\n"
     "commit\n";
 
-static const char pack_script[] =
-    "set -e\n" USE_EXPORT "printf '%s\\n^%s\\n' \"$DRAFTD_COMMIT\" \"$DRAFTD_BASE\" |\n"
-    "    git pack-objects --revs --stdout --delta-base-offset -q\n"
-    "rm -rf " EXPORT_DIR "\n";
-
-/* Not only HOME: newer versions of git have further places. */
-#define NO_HOME "HOME=/nonexistent", "XDG_CONFIG_HOME=/nonexistent", "GIT_CONFIG_GLOBAL=/dev/null"
+static const char pack_script[] = "set -e\n" STATE_FUNCTIONS "use_own\n"
+                                  "printf '%s\\n^%s\\n' \"$DRAFTD_COMMIT\" \"$DRAFTD_BASE\" |\n"
+                                  "    git pack-objects --revs --stdout --delta-base-offset -q\n"
+                                  "rm -rf " STATE_DIR "\n";
 
 /* An entry NAME=value for each part of "Name <mail>". */
 struct identity {
@@ -102,22 +89,36 @@ identity_parse(const char *text, struct identity *ret_identity, struct err *err)
     return ret_identity->name && ret_identity->mail ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 }
 
+/* One line of what commit_script printed, as long as `like`.  Returns what follows it, or NULL. */
+static const char *
+take_name(const char *text, const char *like, char ret_name[65])
+{
+    const size_t len = strlen(like);
+
+    (void)snprintf(ret_name, 65, "%.*s", (int)len, text);
+    return checkout_is_object_name(ret_name) && strlen(ret_name) == len && text[len] == '\n'
+               ? text + len + 1
+               : NULL;
+}
+
 /* What commit_script printed. */
 static int
-read_commit(const struct strbuf *output,
+read_commit(struct sandbox *sandbox,
+            const struct strbuf *output,
             const char *base,
             struct sandbox_export *ret_export,
             struct err *err)
 {
-    const size_t len = strlen(base);
     struct sandbox_export export = {0};
+    char files[65];
+    const char *rest = take_name(strbuf_str(output), base, export.commit);
 
-    if (output->len < len + 1 || output->ptr[len] != '\n')
+    if (rest)
+        rest = take_name(rest, base, files);
+    if (!rest)
         return err_set(err, ERR_INVALID, "the sandbox answered no commit to export");
-    (void)snprintf(export.commit, sizeof(export.commit), "%.*s", (int)len, output->ptr);
-    if (!checkout_is_object_name(export.commit))
-        return err_set(err, ERR_INVALID, "the sandbox answered no commit to export");
-    (void)snprintf(export.left_out, sizeof(export.left_out), "%s", strbuf_str(output) + len + 1);
+    (void)snprintf(export.left_out, sizeof(export.left_out), "%s", rest);
+    (void)snprintf(sandbox->files, sizeof(sandbox->files), "%s", files);
     *ret_export = export;
     return 0;
 }
@@ -133,22 +134,24 @@ make_commit(struct sandbox *sandbox,
     AUTO_DONE(strbuf_done) struct strbuf output = STRBUF_INIT(OUTPUT_BYTES);
     auto_free char *base_entry = str_printf("DRAFTD_BASE=%s", base);
     auto_free char *format = str_printf("DRAFTD_FORMAT=%s", checkout_init_format(base));
+    auto_free char *message_entry = str_printf("DRAFTD_MESSAGE=%s", message);
     auto_free char *author = str_printf("GIT_AUTHOR_NAME=%s", identity->name);
     auto_free char *author_mail = str_printf("GIT_AUTHOR_EMAIL=%s", identity->mail);
     auto_free char *committer = str_printf("GIT_COMMITTER_NAME=%s", identity->name);
     auto_free char *committer_mail = str_printf("GIT_COMMITTER_EMAIL=%s", identity->mail);
 
-    if (!base_entry || !format || !author || !author_mail || !committer || !committer_mail)
+    if (!base_entry || !format || !message_entry || !author || !author_mail || !committer ||
+        !committer_mail)
         return err_set(err, ERR_NOMEM, "out of memory");
-    const char *const env[] = {NO_HOME,     base_entry, format,         author,
-                               author_mail, committer,  committer_mail, NULL};
+    const char *const env[] = {STATE_NO_HOME, base_entry, format,         message_entry, author,
+                               author_mail,   committer,  committer_mail, NULL};
     const struct sandbox_command command = {
-        .command = commit_script, .env = env, .input = bytes_of_str(message)};
+        .command = commit_script, .env = env, .input = bytes_of_str(sandbox->setup)};
     const int result =
         box_execute_own(sandbox, &command, "committing the change", NOTHING_CHANGED, &output, err);
     if (result == ERR_NOTFOUND)
         return err_set(err, ERR_NOTFOUND, "nothing was changed");
-    return result ? result : read_commit(&output, base, ret_export, err);
+    return result ? result : read_commit(sandbox, &output, base, ret_export, err);
 }
 
 /* Where a pack goes. */
@@ -203,7 +206,7 @@ send_pack(struct sandbox *sandbox,
 
     if (!base_entry || !commit_entry)
         return err_set(err, ERR_NOMEM, "out of memory");
-    const char *const env[] = {NO_HOME, base_entry, commit_entry, NULL};
+    const char *const env[] = {STATE_NO_HOME, base_entry, commit_entry, NULL};
     const struct sandbox_command command = {
         .command = pack_script,
         .env = env,

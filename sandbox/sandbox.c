@@ -250,5 +250,6 @@ sandbox_close(struct sandbox *sandbox)
     engine_free(sandbox->engine);
     free(sandbox->container);
     free(sandbox->branch);
+    free(sandbox->setup);
     free(sandbox);
 }

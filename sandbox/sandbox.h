@@ -140,9 +140,18 @@ struct sandbox_export {
     int64_t pack_bytes;
 };
 
-/* Commit what is uncommitted (all files that are not ignored; author `identity`, "Name <mail>";
- * message `message`), then write the objects between `base` and the head as one pack to the file
- * descriptor. Errors: ERR_NOTFOUND the head is the base and nothing was changed; ERR_LIMIT over
+/* Remember the work tree as it is (all files that are not ignored), so that what setup left there
+ * is not taken for the agent's work: later exports leave out every path whose content is as
+ * remembered, and the work tree can be put back. Not before the first call: then it is as if the
+ * commit's own files had been remembered.
+ * Errors: as sandbox_execute(); ERR_LIMIT too many files; ERR_INVALID git could not do it. */
+MUST_CHECK int sandbox_remember(struct sandbox *sandbox, struct err *err);
+
+/* Make one commit (author `identity`, "Name <mail>"; message `message`) of what is not committed,
+ * then write the objects between `base` and the head as one pack to the file descriptor. The head's
+ * tree is that of `base` (the commit that was checked out), and in it all paths that differ from
+ * what was remembered, as they are now: added, changed or deleted. A path that setup changed and
+ * the agent went on with is in it as a whole. Ignored files are not. Errors: ERR_NOTFOUND the head is the base and nothing was changed; ERR_LIMIT over
  * LIMIT_PACK_BYTES; ERR_INVALID what the sandbox answered is no commit. The pack is hostile until
  * verified. */
 MUST_CHECK int sandbox_export(struct sandbox *sandbox,
@@ -153,6 +162,7 @@ MUST_CHECK int sandbox_export(struct sandbox *sandbox,
                               struct sandbox_export *ret_export,
                               struct err *err);
 
-/* Remember the state of the work tree (tracked and untracked, not ignored) and put it back exactly:
- * used so that what setup and baseline checks leave behind is not taken for the agent's work. */
+/* Put the work tree's files back as they were when last remembered or exported (those that are not
+ * ignored; ignored files and empty directories stay), with the branch at `commit`. Without either,
+ * or when that state was lost inside, the files become those of `commit`. */
 MUST_CHECK int sandbox_reset(struct sandbox *sandbox, const char *commit, struct err *err);

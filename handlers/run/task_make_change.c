@@ -93,8 +93,33 @@ take_baseline(struct work *work, struct sandbox *box, struct rounds *rounds, str
         return r;
     if (strcmp(work->origin, work->base) != 0)
         return measure_at_origin(work, rounds, err);
-    r = checks_measure_baseline(work, box, rounds->baseline, err);
-    return r ? r : sandbox_reset(box, work->base, err);
+    return checks_measure_baseline(work, box, rounds->baseline, err);
+}
+
+/* What setup leaves in the work tree is not the agent's doing, but its checks may need it: it is
+ * remembered, to be put back after the baseline and to be left out of the change. */
+static int
+remember_setup(struct work *work, struct sandbox *box, struct err *err)
+{
+    const int r = sandbox_remember(box, err);
+
+    return r == ERR_LIMIT ? work_conclude(work, err, OUTCOME_FAILED, "%s", err->msg) : r;
+}
+
+/* From setup to where the agent begins: in the files that setup left, whatever was run there
+ * since. */
+static int
+prepare(struct work *work, struct sandbox *box, struct rounds *rounds, struct err *err)
+{
+    int r = set_up(work, box, err);
+
+    if (!r && work_goes_on(work))
+        r = remember_setup(work, box, err);
+    if (!r && work_goes_on(work))
+        r = take_baseline(work, box, rounds, err);
+    if (!r && work_goes_on(work))
+        r = sandbox_reset(box, work->base, err);
+    return r;
 }
 
 static bool
@@ -357,9 +382,7 @@ task_make_change(struct work *work, struct err *err)
     if (!r)
         r = work_open_sandbox(work, ROLE_WORK, work->base, &box, err);
     if (!r && work_goes_on(work))
-        r = set_up(work, box, err);
-    if (!r && work_goes_on(work))
-        r = take_baseline(work, box, &rounds, err);
+        r = prepare(work, box, &rounds, err);
     if (!r && work_goes_on(work))
         r = work_rounds(work, box, &rounds, err);
     if (r || !work_goes_on(work))

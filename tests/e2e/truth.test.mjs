@@ -1,0 +1,72 @@
+// What is pushed and said is what the agent did: not what setup, git or bad luck did, and nothing is lost on the way.
+import { after, before, describe, test } from 'node:test';
+
+import { World, assert, git, until, usual } from './harness.mjs';
+
+let world;
+before(async () => { world = await World.start(); });
+after(() => world.stop());
+
+/// What a branch changes: "A file", "M file", "D file".
+function changes(repository, branch = 'draftd/1-mend-it', base = 'main') {
+    return git('-C', world.bare(repository), 'diff', '--name-status', base, branch).replaceAll('\t', ' ').split('\n');
+}
+
+const two = { issues: [1, 2].map((number) => ({ number, title: `Mend it ${number}`, body: 'Please.', user: 'ann' })) };
+
+/// Label one issue after the other and wait for each task to end.
+async function both(repository) {
+    for (const number of [1, 2]) {
+        await world.label(repository, { number, title: `Mend it ${number}` });
+        await until(`task ${number}`, () => {
+            const tasks = world.tasks().filter((task) => task.repository === repository);
+            return tasks.length === number && tasks.every((task) => !['queued', 'running'].includes(task.state));
+        });
+    }
+}
+
+describe('what setup leaves', { concurrency: 4 }, () => {
+    const setup = 'echo generated >generated.txt; echo touched >>answer.txt; mkdir -p logs';
+    const config = (checks) => `setup: [ "${setup}" ]\n${checks}`;
+    // red without what setup made; leaves something as well
+    const checks = 'checks:\n  - { name: test, run: "echo by a check >>generated.txt; test -d logs && grep -q touched answer.txt" }\n';
+
+    test('is no change of the agent, whether the baseline is measured or known, and its checks find it', async () => {
+        const repository = await world.repository('leaves', usual('grep -q check generated.txt && exit 9; echo x >>notes.txt\n',
+            { '.draftd.yml': config(checks) }), two);
+        await both(repository);
+        assert.deepEqual(world.branches(repository), ['draftd/1-mend-it-1', 'draftd/2-mend-it-2']);
+        assert.deepEqual(changes(repository, 'draftd/1-mend-it-1'), ['A notes.txt']);
+        assert.deepEqual(changes(repository, 'draftd/2-mend-it-2'), ['A notes.txt']);
+        for (const pull of await world.pulls(repository))
+            assert.match(pull.body, /\*\*Verified\*\*/);
+    });
+
+    test('is no change without checks either', async () => {
+        const repository = await world.repository('leaves-plain', usual('git add -A; git commit -q -m all\n', { '.draftd.yml': config('') }));
+        await world.label(repository);
+        assert.equal((await world.ended(repository)).state, 'unchanged');
+        assert.deepEqual(world.branches(repository), []);
+    });
+
+    test('stays from round to round, and is no change in the end', async () => {
+        const repository = await world.repository('leaves-rounds', usual(
+            'test -d logs && test -f generated.txt || exit 9\necho "$DRAFTD_ROUND" >>round.txt\n',
+            { '.draftd.yml': config('checks:\n  - { name: test, run: "test ! -f round.txt || grep -q 2 round.txt" }\n') }));
+        await world.label(repository);
+        const shown = await world.ended(repository);
+        assert.equal(shown.runs[0].round, 2);
+        assert.equal(shown.runs[0].verdict, 'verified');
+        assert.deepEqual(changes(repository), ['A round.txt']);
+        assert.equal(world.fileAt(repository, 'draftd/1-mend-it', 'round.txt'), '1\n2');
+        assert.doesNotMatch((await world.pulls(repository))[0].body, /did not end well/);
+    });
+
+    test('is part of the change where the agent goes on with it', async () => {
+        const repository = await world.repository('leaves-on', usual('echo on >>generated.txt\n', { '.draftd.yml': config(checks) }));
+        await world.label(repository);
+        await world.ended(repository);
+        assert.deepEqual(changes(repository), ['A generated.txt']);
+        assert.equal(world.fileAt(repository, 'draftd/1-mend-it', 'generated.txt'), 'generated\non');
+    });
+});
