@@ -105,8 +105,10 @@ timer_turn(void *ctx)
 
     report("cancelling", stop_canceled(app, &error), &error);
     if (now_ms >= timer->renew_mono_ms) {
-        report("renewing leases", renew_leases(app, &error), &error);
-        timer->renew_mono_ms = now_ms + LEASE_RENEW_MS;
+        const int r = renew_leases(app, &error);
+        report("renewing leases", r, &error);
+        if (!r)
+            timer->renew_mono_ms = now_ms + LEASE_RENEW_MS;
     }
     return POLL_MS;
 }

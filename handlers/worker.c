@@ -57,8 +57,18 @@ claim(struct db *db, void *ctx, struct err *err)
     struct claim_work *claimed = ctx;
     const int64_t now_ms = clock_now_ms();
     AUTO(run_free) struct run *run = NULL;
-    int r = run_claim(db, claimed->app->owner, now_ms, now_ms + LEASE_MS, &run, err);
+    auto_free int64_t *in_hands = NULL;
+    size_t count = 0;
+    int r = live_list(claimed->app->live, &in_hands, &count, err);
 
+    if (!r)
+        r = run_claim(db,
+                      &(struct run_claim){.owner = claimed->app->owner,
+                                          .now_ms = now_ms,
+                                          .lease_until_ms = now_ms + LEASE_MS,
+                                          .in_hands = in_hands,
+                                          .in_hands_count = count},
+                      &run, err);
     if (r)
         return r;
     task_free(TAKE(claimed->task)); /* of an earlier try whose commit failed */
@@ -308,8 +318,10 @@ take_run(struct work *work, struct err *err)
     const int64_t now_ms = clock_now_ms();
     const int kept = store_transact(
         work->app->store, store_give_back,
-        &(struct give_back_work){
-            .work = work, .how = {.not_before_ms = now_ms + MS_PER_SECOND}, .now_ms = now_ms},
+        &(struct give_back_work){.work = work,
+                                 .how = {.not_before_ms = now_ms + MS_PER_SECOND,
+                                         .waiting_since_ms = work->run->waiting_since_ms},
+                                 .now_ms = now_ms},
         NULL);
     (void)kept; /* until its lease passes */
     return r;

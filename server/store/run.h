@@ -109,15 +109,20 @@ void run_list_done(struct run_list *list);
 /* All runs of a task, oldest first. */
 MUST_CHECK int run_list(struct db *db, int64_t task, struct run_list *ret_list, struct err *err);
 
+struct run_claim {
+    const char *owner;
+    int64_t now_ms;
+    int64_t lease_until_ms;
+    const int64_t *in_hands; /* runs that somebody of the owner's works on: not to be claimed */
+    size_t in_hands_count;
+};
+
 /* Claim the oldest run that is queued and due, or whose lease has passed: it gets the next lease
- * number, its task becomes TASK_RUNNING. Owns: *ret_run is the caller's.   Errors: ERR_NOTFOUND
- * nothing to do. */
-MUST_CHECK int run_claim(struct db *db,
-                         const char *owner,
-                         int64_t now_ms,
-                         int64_t lease_until_ms,
-                         struct run **ret_run,
-                         struct err *err);
+ * number, its task becomes TASK_RUNNING. A lease passes by the wall clock, also while its holder
+ * works on: after a suspend, or when the clock was set. Owns: *ret_run is the caller's.
+ * Errors: ERR_NOTFOUND nothing to do. */
+MUST_CHECK int
+run_claim(struct db *db, const struct run_claim *claim, struct run **ret_run, struct err *err);
 
 /* Who holds a run, as proven by every function below: ERR_CONFLICT when the lease was lost. */
 struct run_lease {

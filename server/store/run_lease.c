@@ -4,11 +4,11 @@
 #include "server/store/run.h"
 #include "server/store/run_row.h"
 
-/* The oldest run that may be claimed, by three looks into indexes of what is live. (Without the
- * lower bound on lease_until_ms SQLite would rather walk through all runs in the order of their
+/* The oldest run above `after` that is due, by three looks into indexes of what is live. (Without
+ * the lower bound on lease_until_ms SQLite would rather walk through all runs in the order of their
  * ids.) Errors: ERR_NOTFOUND. */
 static int
-find_claimable(struct db *db, int64_t now_ms, int64_t *ret_id, struct err *err)
+find_due(struct db *db, int64_t now_ms, int64_t after, int64_t *ret_id, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
     bool row;
@@ -16,17 +16,19 @@ find_claimable(struct db *db, int64_t now_ms, int64_t *ret_id, struct err *err)
     int code = db_prepare(db,
                           "SELECT min(id) FROM ("
                           "SELECT min(id) AS id FROM run WHERE state = 0 AND not_before_ms = 0"
+                          " AND id > $1"
                           " UNION ALL "
                           "SELECT min(id) AS id FROM run WHERE state = 0 AND not_before_ms > 0"
-                          " AND not_before_ms <= $1"
+                          " AND not_before_ms <= $2 AND id > $1"
                           " UNION ALL "
                           "SELECT min(id) AS id FROM run WHERE state = 1 AND lease_until_ms > 0"
-                          " AND lease_until_ms <= $1"
+                          " AND lease_until_ms <= $2 AND id > $1"
                           ") AS claimable",
                           &stmt, err);
     if (code)
         return code;
-    db_bind_int(stmt, 1, now_ms);
+    db_bind_int(stmt, 1, after);
+    db_bind_int(stmt, 2, now_ms);
     code = db_step(stmt, &row, err);
     if (code)
         return code;
@@ -34,6 +36,30 @@ find_claimable(struct db *db, int64_t now_ms, int64_t *ret_id, struct err *err)
         return err_set(err, ERR_NOTFOUND, "no run is to be done");
     *ret_id = db_column_int(stmt, 0);
     return 0;
+}
+
+static bool
+is_in_hands(const struct run_claim *claim, int64_t id)
+{
+    for (size_t i = 0; i < claim->in_hands_count; i++)
+        if (claim->in_hands[i] == id)
+            return true;
+    return false;
+}
+
+/* Errors: ERR_NOTFOUND. */
+static int
+find_claimable(struct db *db, const struct run_claim *claim, int64_t *ret_id, struct err *err)
+{
+    int64_t id = 0;
+    int code;
+
+    do
+        code = find_due(db, claim->now_ms, id, &id, err);
+    while (!code && is_in_hands(claim, id));
+    if (!code)
+        *ret_id = id;
+    return code;
 }
 
 static int
@@ -51,27 +77,14 @@ set_task_running(struct db *db, int64_t task, int64_t now_ms, struct err *err)
     return db_run(stmt, err);
 }
 
-static int
-claim(struct db_stmt *stmt, int64_t id, struct run **ret_run, struct err *err)
-{
-    db_bind_int(stmt, 4, id);
-    const int code = row_find(stmt, "run", id, err);
-    return code ? code : run_row_load(stmt, ret_run, err);
-}
-
 int
-run_claim(struct db *db,
-          const char *owner,
-          int64_t now_ms,
-          int64_t lease_until_ms,
-          struct run **ret_run,
-          struct err *err)
+run_claim(struct db *db, const struct run_claim *claim, struct run **ret_run, struct err *err)
 {
     AUTO(run_free) struct run *run = NULL;
     AUTO(db_release) struct db_stmt *stmt = NULL;
     int64_t id = 0;
 
-    int code = find_claimable(db, now_ms, &id, err);
+    int code = find_claimable(db, claim, &id, err);
     if (!code)
         code = db_prepare(db,
                           "UPDATE run SET state = 1, lease_owner = $1,"
@@ -83,12 +96,15 @@ run_claim(struct db *db,
     if (code)
         return code;
 
-    db_bind_text(stmt, 1, owner);
-    db_bind_int(stmt, 2, lease_until_ms);
-    db_bind_int(stmt, 3, now_ms);
-    code = claim(stmt, id, &run, err);
+    db_bind_text(stmt, 1, claim->owner);
+    db_bind_int(stmt, 2, claim->lease_until_ms);
+    db_bind_int(stmt, 3, claim->now_ms);
+    db_bind_int(stmt, 4, id);
+    code = row_find(stmt, "run", id, err);
     if (!code)
-        code = set_task_running(db, run->task, now_ms, err);
+        code = run_row_load(stmt, &run, err);
+    if (!code)
+        code = set_task_running(db, run->task, claim->now_ms, err);
     if (!code)
         *ret_run = TAKE(run);
     return code;

@@ -11,7 +11,10 @@ claim_in(struct db *db, void *ctx, struct err *err)
 {
     const char *owner = ctx;
     AUTO(run_free) struct run *run = NULL;
-    return run_claim(db, owner, clock_now_ms(), clock_now_ms() + 1000, &run, err);
+    const int64_t now_ms = clock_now_ms();
+    const struct run_claim claim = {
+        .owner = owner, .now_ms = now_ms, .lease_until_ms = now_ms + 1000};
+    return run_claim(db, &claim, &run, err);
 }
 
 /* The next run is claimed for a second only. */
@@ -78,6 +81,27 @@ TEST(leases_are_not_renewed_at_every_turn)
     world_exec(&w, "UPDATE run SET lease_until_ms = 7");
     CHECK_INT(timer_turn(timer), POLL_MS);
     CHECK_INT(world_int(&w, LEASE "1"), 7);
+    world_close(&w);
+}
+
+TEST(a_renewal_that_failed_is_tried_again_at_the_next_turn)
+{
+    struct world w;
+
+    world_open(&w, NULL, 0);
+    AUTO(timer_free) struct timer *timer = make_timer(&w);
+    world_make_task(&w, "github", "github:acme/api#1");
+    claim(&w, "ab12");
+    (void)take_in_hands(&w, 1);
+    world_exec(&w, "UPDATE run SET lease_until_ms = 7;"
+                   "CREATE TRIGGER stall BEFORE UPDATE ON run BEGIN"
+                   " SELECT RAISE(ABORT, 'no space'); END");
+    CHECK_INT(timer_turn(timer), POLL_MS);
+    CHECK_INT(world_int(&w, LEASE "1"), 7);
+    world_exec(&w, "DROP TRIGGER stall");
+    const int64_t before_ms = clock_now_ms();
+    CHECK_INT(timer_turn(timer), POLL_MS);
+    CHECK(world_int(&w, LEASE "1") >= before_ms + LEASE_MS);
     world_close(&w);
 }
 

@@ -9,6 +9,9 @@
 #include "tests/handlers/world.h"
 
 #define RUN_NOW "SELECT state || ' ' || outcome || ' ' || attempts FROM run"
+#define HELD                                                                                       \
+    "SELECT state || ' ' || lease_owner || ' ' || lease_number || ' ' || attempts FROM run"        \
+    " WHERE id = 1"
 #define NOT_BEFORE "SELECT not_before_ms FROM run"
 #define LAST_STATUS "SELECT body FROM outbox WHERE kind = 0 ORDER BY id DESC LIMIT 1"
 #define QUEUED_UNSPENT "0 0 0"
@@ -252,7 +255,7 @@ TEST(a_process_that_ends_gives_the_run_back_at_once)
     world_close(&w);
 }
 
-TEST(a_run_is_in_one_pair_of_hands_only)
+TEST(a_run_that_was_given_back_waits_until_its_worker_let_go)
 {
     struct world w;
     const struct stop *stop;
@@ -261,8 +264,33 @@ TEST(a_run_is_in_one_pair_of_hands_only)
     open_bench(&w, NULL);
     local_task(&w);
     CHECK_OK(live_add(w.app.live, 1, &stop, &err), err);
-    CHECK_INT(turn(&w), MS_PER_SECOND);
+    CHECK_INT(turn(&w), POLL_MS);
     CHECK_STORED(&w, RUN_NOW, QUEUED_UNSPENT);
+    CHECK(!stop_raised(stop));
+    live_remove(w.app.live, 1);
+    CHECK_INT(turn(&w), 0);
+    world_close(&w);
+}
+
+TEST(a_run_in_hands_is_not_taken_over_when_its_lease_passed)
+{
+    struct world w;
+    const struct stop *stop;
+    struct err err;
+
+    open_bench(&w, NULL);
+    local_task(&w);
+    CHECK_OK(live_add(w.app.live, 1, &stop, &err), err);
+    world_exec(&w, "UPDATE task SET state = 1");
+    world_exec(&w, "UPDATE run SET state = 1, lease_owner = 'ab12', lease_number = 1,"
+                   " lease_until_ms = 7, attempts = 1"); /* as after a suspend */
+    CHECK_INT(turn(&w), POLL_MS);
+    CHECK_STORED(&w, HELD, "1 ab12 1 1");
+
+    world_make_task(&w, "local", "local:demo/calc#msg_2"); /* which is not held up by it */
+    CHECK_INT(turn(&w), 0);
+    CHECK_STORED(&w, HELD, "1 ab12 1 1");
+    CHECK_INT(world_int(&w, "SELECT lease_number FROM run WHERE id = 2"), 1);
     CHECK(!stop_raised(stop));
     live_remove(w.app.live, 1);
     world_close(&w);

@@ -37,7 +37,9 @@ claim(struct db *db, void *ctx, struct err *err)
     AUTO(run_free) struct run *run = NULL;
 
     (void)ctx;
-    return run_claim(db, "ab12", clock_now_ms(), INT64_MAX, &run, err);
+    const struct run_claim claim = {
+        .owner = "ab12", .now_ms = clock_now_ms(), .lease_until_ms = INT64_MAX};
+    return run_claim(db, &claim, &run, err);
 }
 
 /* A run's work, as a worker has it, on the task that the store has. */

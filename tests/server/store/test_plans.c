@@ -84,7 +84,9 @@ use_runs(struct db *db, int64_t task)
     run_free(run);
     CHECK_OK(run_list(db, task, &list, &err), err);
     run_list_done(&list);
-    CHECK_OK(run_claim(db, "w", 1, 2, &run, &err), err);
+    CHECK_OK(run_claim(db, &(struct run_claim){.owner = "w", .now_ms = 1, .lease_until_ms = 2},
+                       &run, &err),
+             err);
     struct run_lease lease = {.run = run->id, .number = run->lease_number};
     run_free(run);
     CHECK_OK(run_get(db, lease.run, &run, &err), err);
@@ -311,7 +313,10 @@ TEST(asking_for_work_costs_the_same_in_a_large_store)
     CHECK_OK(delivery_next(f.db, 1000, &delivery, &err), err);
     CHECK_INT(delivery->id, insertion.id);
     const int delivery_work = count_work(f.sqlite->handle);
-    CHECK_OK(run_claim(f.db, "w", 1000, 2000, &run, &err), err);
+    CHECK_OK(run_claim(f.db,
+                       &(struct run_claim){.owner = "w", .now_ms = 1000, .lease_until_ms = 2000},
+                       &run, &err),
+             err);
     CHECK_INT(run->task, task);
     const int run_work = count_work(f.sqlite->handle);
     CHECK_OK(outbox_next(f.db, 1000, &message, &err), err);

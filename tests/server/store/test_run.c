@@ -7,7 +7,9 @@ claim(struct db *db, const char *owner, int64_t now_ms)
     struct run *run = NULL;
     struct err err;
 
-    const int code = run_claim(db, owner, now_ms, now_ms + 60000, &run, &err);
+    const struct run_claim claim = {
+        .owner = owner, .now_ms = now_ms, .lease_until_ms = now_ms + 60000};
+    const int code = run_claim(db, &claim, &run, &err);
     CHECK(code == 0 || code == ERR_NOTFOUND);
     return run;
 }
@@ -189,6 +191,44 @@ TEST(a_passed_lease_is_taken_over_and_the_old_holder_changes_nothing)
     CHECK_OK(run_finish(f.db, lease_of(taken), OUTCOME_DRAFT, "draft", 70000, &err), err);
     check_fenced(f.db, lease_of(taken)); /* nor after the end */
     check_fenced(f.db, (struct run_lease){.run = 999, .number = 1});
+    fixture_done(&f);
+}
+
+TEST(what_its_owner_has_in_hands_is_passed_over)
+{
+    struct fixture f;
+    struct err err;
+    int64_t ids[6];
+
+    fixture_begin(&f);
+    for (int i = 0; i < 6; i++) {
+        char origin[] = {(char)('a' + i), '\0'};
+        ids[i] = fixture_run(f.db, fixture_task(f.db, origin));
+    }
+    AUTO(run_free) struct run *passed = claim(f.db, "w", 1000);
+    AUTO(run_free) struct run *dropped = claim(f.db, "w", 1000);
+    AUTO(run_free) struct run *returned = claim(f.db, "w", 1000);
+    CHECK_INT(passed->id, ids[0]);
+    CHECK_INT(returned->id, ids[2]);
+    CHECK_OK(
+        run_give_back(f.db, lease_of(returned), &(struct run_return){.not_before_ms = 5}, 5, &err),
+        err);
+    const int64_t in_hands[] = {ids[4], ids[0], ids[2], ids[3]};
+    const struct run_claim how = {.owner = "w",
+                                  .now_ms = 61000,
+                                  .lease_until_ms = 99000,
+                                  .in_hands = in_hands,
+                                  .in_hands_count = 4};
+    AUTO(run_free) struct run *first = NULL;
+    AUTO(run_free) struct run *second = NULL;
+    struct run *none = NULL;
+    CHECK_OK(run_claim(f.db, &how, &first, &err), err);
+    CHECK_INT(first->id, ids[1]); /* the lease passed, and nobody has it */
+    CHECK_INT(first->lease_number, 2);
+    CHECK_OK(run_claim(f.db, &how, &second, &err), err);
+    CHECK_INT(second->id, ids[5]);
+    CHECK_INT(run_claim(f.db, &how, &none, &err), ERR_NOTFOUND);
+    CHECK_OK(run_check_lease(f.db, lease_of(passed), &err), err);
     fixture_done(&f);
 }
 
