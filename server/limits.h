@@ -48,6 +48,8 @@
 #define LIMIT_RUNNER_START_MS 60000            /* from start to the runner's first word */
 #define LIMIT_STEP_GRACE_MS 5000               /* from TERM to KILL */
 #define LIMIT_CHANGE_BLOB_BYTES (16U * 1024 * 1024)
+#define LIMIT_IMPORT_MS 120000                 /* to take in a pack */
+#define LIMIT_GUARD_MS 60000                   /* to look through a change */
 
 /* Runs */
 #define LEASE_MS 60000

@@ -5,6 +5,7 @@
 #include "integrations/git/repo_list.h"
 #include "server/base/redact.h"
 #include "server/base/str.h"
+#include "server/limits.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -19,8 +20,7 @@
 #define LARGE_BINARY_BYTES (INT64_C(1024) * 1024)
 
 struct scan {
-    struct repo *repo;
-    const struct guard_settings *settings;
+    const struct guard_input *input;
     struct guard_report *report;
     char *keys[HITS_MAX]; /* of each hit: rule, path and kind; the same is told once */
     size_t flagged;
@@ -93,7 +93,8 @@ static int PRINTF_LIKE(6, 7) add_hit(struct scan *scan,
     AUTO_DONE(strbuf_done) struct strbuf buf = STRBUF_INIT(8192);
     auto_free char *key = str_printf("%d:%s:%s", (int)rule, path ? path : "", kind);
     auto_free char *what = NULL;
-    const bool holds = rule == GUARD_PROTECTED || rule == GUARD_SECRET;
+    const bool holds =
+        rule == GUARD_PROTECTED || rule == GUARD_SECRET || rule == GUARD_TOO_EXPENSIVE;
     va_list args;
 
     scan->report->held |= holds;
@@ -180,9 +181,9 @@ check_text(struct scan *scan, const char *path, int64_t line, struct bytes text)
 static int
 check_binary(struct scan *scan, const char *commit, const struct repo_change *change)
 {
-    AUTO_DONE(strbuf_done) struct strbuf contents = STRBUF_INIT(LARGE_BINARY_BYTES);
+    AUTO_DONE(strbuf_done) struct strbuf contents = STRBUF_INIT(LIMIT_CHANGE_BLOB_BYTES);
     struct err err;
-    const int r = repo_read_file(scan->repo, commit, change->path, &contents, &err);
+    const int r = repo_read_file(scan->input->repo, commit, change->path, &contents, &err);
 
     if (r == ERR_LIMIT || r == ERR_INVALID || r == ERR_NOTFOUND)
         return 0;
@@ -207,7 +208,7 @@ matches_pattern(const char *path, const char *pattern)
 static int
 check_protected(struct scan *scan, const char *path)
 {
-    const struct string_list *protect = &scan->settings->protect;
+    const struct string_list *protect = &scan->input->settings->protect;
 
     for (size_t i = 0; path && i < protect->count; i++) {
         if (matches_pattern(path, protect->items[i]))
@@ -223,12 +224,12 @@ check_held(struct scan *scan, const char *commit, const struct repo_diff *diff)
 {
     for (size_t i = 0; i < diff->count; i++) {
         const struct repo_change *change = &diff->items[i];
-        int r = check_protected(scan, change->path);
+        int r = repo_watch_check(&scan->input->watch, scan->err);
+        r = r ? r : check_protected(scan, change->path);
         r = r ? r : check_protected(scan, change->old_path);
         if (!r && change->kind != REPO_DELETED)
             r = check_text(scan, change->path, 0, bytes_of_str(change->path));
-        if (!r && change->binary && change->kind != REPO_DELETED &&
-            change->new_bytes <= LARGE_BINARY_BYTES)
+        if (!r && change->binary && change->kind != REPO_DELETED)
             r = check_binary(scan, commit, change);
         if (r)
             return r;
@@ -241,7 +242,7 @@ check_held(struct scan *scan, const char *commit, const struct repo_diff *diff)
 static int
 check_size(struct scan *scan, const struct repo_diff *diff)
 {
-    const struct guard_settings *settings = scan->settings;
+    const struct guard_settings *settings = scan->input->settings;
     const int64_t lines = diff->added_lines + diff->deleted_lines;
     int r = 0;
 
@@ -296,12 +297,21 @@ see_line(void *ctx, const char *path, int64_t line, struct bytes text)
 }
 
 static int
-check_whole(struct scan *scan, const char *base, const char *commit)
+compare(struct scan *scan, const char *base, const char *commit, struct repo_diff *ret_diff)
+{
+    const struct repo_diff_options options = {
+        .added_line = see_line, .ctx = scan, .watch = scan->input->watch};
+
+    return repo_diff(scan->input->repo, base, commit, &options, ret_diff, scan->err);
+}
+
+static int
+check_whole(struct scan *scan)
 {
     struct repo_diff *diff = &scan->report->diff;
-    int r = repo_diff(scan->repo, base, commit, see_line, scan, diff, scan->err);
+    int r = compare(scan, scan->input->base, scan->input->commit, diff);
 
-    r = r ? r : check_held(scan, commit, diff);
+    r = r ? r : check_held(scan, scan->input->commit, diff);
     r = r ? r : check_size(scan, diff);
     for (size_t i = 0; !r && i < diff->count; i++)
         r = check_change(scan, &diff->items[i]);
@@ -324,23 +334,25 @@ static int
 check_commit(struct scan *scan, const struct repo_commit *commit)
 {
     AUTO_DONE(repo_diff_done) struct repo_diff diff = {.count = 0};
-    const int r =
-        repo_diff(scan->repo, commit->parent, commit->id, see_line, scan, &diff, scan->err);
+    const int r = compare(scan, commit->parent, commit->id, &diff);
 
     return r ? r : check_held(scan, commit->id, &diff);
 }
 
 static int
-check_history(struct scan *scan, const char *base, const char *commit)
+check_history(struct scan *scan)
 {
     AUTO_DONE(repo_commit_list_done) struct repo_commit_list list = {.count = 0};
-    int r = repo_list_commits(scan->repo, base, commit, COMMITS_MAX, &list, scan->err);
+    const struct guard_input *input = scan->input;
+    int r =
+        repo_list_commits(input->repo, input->base, input->commit, COMMITS_MAX, &list, scan->err);
 
     for (size_t i = 0; !r && i < list.count; i++) {
         scan->commit = list.items[i].id;
-        r = check_message(scan, &list.items[i]);
+        r = repo_watch_check(&input->watch, scan->err);
+        r = r ? r : check_message(scan, &list.items[i]);
         /* One commit is the whole difference, which was looked at already. */
-        if (!r && (list.count > 1 || !str_equal(list.items[i].parent, base)))
+        if (!r && (list.count > 1 || !str_equal(list.items[i].parent, input->base)))
             r = check_commit(scan, &list.items[i]);
     }
     scan->commit = NULL;
@@ -357,23 +369,22 @@ add_overflow(struct scan *scan)
 }
 
 int
-guard_check(struct repo *repo,
-            const char *base,
-            const char *commit,
-            const struct guard_settings *settings,
-            struct guard_report *ret_report,
-            struct err *err)
+guard_check(const struct guard_input *input, struct guard_report *ret_report, struct err *err)
 {
     AUTO_DONE(guard_report_done)
     struct guard_report report = {.items = calloc(HITS_MAX, sizeof(*report.items))};
     AUTO_DONE(scan_done)
-    struct scan scan = {.repo = repo, .settings = settings, .report = &report, .err = err};
+    struct scan scan = {.input = input, .report = &report, .err = err};
     int r = report.items ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 
     if (!r)
-        r = check_whole(&scan, base, commit);
+        r = check_whole(&scan);
     if (!r)
-        r = check_history(&scan, base, commit);
+        r = check_history(&scan);
+    report.complete = !r;
+    if (r == ERR_TIMEOUT)
+        r = add_hit(&scan, GUARD_TOO_EXPENSIVE, NULL, 0, "",
+                    "the change is too expensive to look through");
     if (!r && scan.overflow)
         r = add_overflow(&scan);
     if (r)

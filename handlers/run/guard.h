@@ -8,6 +8,7 @@
 enum guard_rule {
     GUARD_PROTECTED,     /* held: a protected path is changed */
     GUARD_SECRET,        /* held: an added line looks like a credential */
+    GUARD_TOO_EXPENSIVE, /* held: the deadline came before all was looked at */
     GUARD_TOO_MANY_FILES,
     GUARD_TOO_MANY_LINES,
     GUARD_LARGE_BINARY,  /* over 1 MiB */
@@ -23,22 +24,28 @@ struct guard_hit {
 struct guard_report {
     struct guard_hit *items;
     size_t count;
-    bool held; /* some hit holds the change back */
+    bool held;     /* some hit holds the change back */
+    bool complete; /* all was looked at; else `diff` may be empty */
     struct repo_diff diff;
 };
 
 void guard_report_done(struct guard_report *report);
 
+/* What to look at. Borrowed. */
+struct guard_input {
+    struct repo *repo;
+    const char *base;
+    const char *commit;
+    const struct guard_settings *settings;
+    struct repo_watch watch;
+};
+
 /* Look at everything between `base` and `commit`: the final tree, and for credentials and protected paths every
  * commit on the way as well, since history is pushed too. At most 100 hits are kept, one of them saying
- * that there are more.
- * Owns: *ret_report is the caller's, guard_report_done(). */
-MUST_CHECK int guard_check(struct repo *repo,
-                           const char *base,
-                           const char *commit,
-                           const struct guard_settings *settings,
-                           struct guard_report *ret_report,
-                           struct err *err);
+ * that there are more. The deadline is no error but a hit: a sandbox chose what is to be looked at.
+ * Owns: *ret_report is the caller's, guard_report_done().   Errors: ERR_CANCELED asked to stop. */
+MUST_CHECK int
+guard_check(const struct guard_input *input, struct guard_report *ret_report, struct err *err);
 
 /* Is this the path of a test, by the habits of the usual languages? (tests/..., x_test.go, FooTest.java,
  * test_x.py, x.spec.ts, ...) */

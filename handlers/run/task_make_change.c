@@ -9,6 +9,7 @@
 #include "handlers/run/task_run.h"
 #include "handlers/settings/repo_settings.h"
 #include "handlers/settings/settings.h"
+#include "server/base/clock.h"
 #include "server/base/str.h"
 #include "server/limits.h"
 #include "server/store/store.h"
@@ -243,17 +244,27 @@ flag_hits(struct work *work, const struct guard_report *report, struct err *err)
     return 0;
 }
 
+static struct repo_watch
+watch_for(const struct work *work, int64_t duration_ms)
+{
+    return (struct repo_watch){.stop = work->stop, .deadline_ms = clock_mono_ms() + duration_ms};
+}
+
 /* What earlier runs and people put on the branch is not this run's to hold back, but a reviewer
  * should still see it first. */
 static int
 flag_earlier_change(struct work *work, struct err *err)
 {
     AUTO_DONE(guard_report_done) struct guard_report report = {0};
-    const struct guard_settings *settings = &work->settings->guard;
+    const struct guard_input input = {.repo = work->mirror,
+                                      .base = work->origin,
+                                      .commit = work->base,
+                                      .settings = &work->settings->guard,
+                                      .watch = watch_for(work, LIMIT_GUARD_MS)};
 
     if (strcmp(work->origin, work->base) == 0)
         return 0;
-    const int r = guard_check(work->mirror, work->origin, work->base, settings, &report, err);
+    const int r = guard_check(&input, &report, err);
     return r ? r : flag_hits(work, &report, err);
 }
 
@@ -264,12 +275,17 @@ guard(struct work *work, struct err *err)
     AUTO_DONE(guard_report_done) struct guard_report report = {0};
     AUTO_DONE(strbuf_done) struct strbuf hits = STRBUF_INIT(LIMIT_TEXT_BYTES);
     int r = flag_earlier_change(work, err);
+    const struct guard_input input = {.repo = work->mirror,
+                                      .base = work->base,
+                                      .commit = work->head,
+                                      .settings = &work->settings->guard,
+                                      .watch = watch_for(work, LIMIT_GUARD_MS)};
 
     if (!r)
-        r = guard_check(work->mirror, work->base, work->head, &work->settings->guard, &report, err);
+        r = guard_check(&input, &report, err);
     if (r)
         return r;
-    if (report.diff.count == 0)
+    if (report.complete && report.diff.count == 0)
         return work_conclude(work, err, OUTCOME_UNCHANGED,
                              "the agent's commits change nothing in the end");
     r = flag_hits(work, &report, err);
@@ -305,6 +321,7 @@ accept_change(struct work *work, const struct rounds *rounds, struct err *err)
         .max_blob_bytes = LIMIT_CHANGE_BLOB_BYTES,
         .max_files = MAX_TREE_ENTRIES,
         .allow_submodules = work->settings->guard.allow_submodules,
+        .watch = watch_for(work, LIMIT_IMPORT_MS),
     };
     auto_free char *ref =
         str_printf("refs/draftd/%" PRId64 "/%" PRId64, work->task->id, work->run->number);
@@ -315,7 +332,7 @@ accept_change(struct work *work, const struct rounds *rounds, struct err *err)
         return err_set(err, ERR_NOMEM, "out of memory");
     int r = repo_import_pack(work->mirror, rounds->pack_fd, work->base, rounds->commit, ref,
                              &limits, &fault);
-    if (r == ERR_INVALID || r == ERR_LIMIT)
+    if (r == ERR_INVALID || r == ERR_LIMIT || r == ERR_TIMEOUT)
         return work_conclude(work, err, OUTCOME_HELD, "the change was refused: %s", fault.msg);
     if (r) {
         *err = fault;

@@ -6,7 +6,9 @@
 #include "handlers/run/checks.h"
 #include "handlers/run/task_run.h"
 #include "handlers/thread/report.h"
+#include "server/base/clock.h"
 #include "server/base/str.h"
+#include "server/limits.h"
 #include "server/store/store.h"
 
 #include <stdlib.h>
@@ -61,6 +63,19 @@ load_evidence(struct db *db, void *ctx, struct err *err)
     return r ? r : check_list(db, load->run, &load->evidence->checks, err);
 }
 
+/* The guard looked at the run's own part; what people put on the branch may be more than that. */
+static int
+compare(struct work *work, struct repo_diff *ret_diff, struct err *err)
+{
+    const struct repo_diff_options options = {
+        .watch = {.stop = work->stop, .deadline_ms = clock_mono_ms() + LIMIT_GUARD_MS}};
+    const int r = repo_diff(work->mirror, work->origin, work->head, &options, ret_diff, err);
+
+    return r == ERR_TIMEOUT
+               ? err_set(err, ERR_INVALID, "the branch's change is too expensive to look through")
+               : r;
+}
+
 static int
 gather_evidence(struct work *work, struct evidence *evidence, struct err *err)
 {
@@ -68,7 +83,7 @@ gather_evidence(struct work *work, struct evidence *evidence, struct err *err)
     int r = store_read(work->app->store, load_evidence, &load, err);
 
     if (!r)
-        r = repo_diff(work->mirror, work->origin, work->head, NULL, NULL, &evidence->diff, err);
+        r = compare(work, &evidence->diff, err);
     if (r)
         return r;
     evidence->failed_outputs = calloc(evidence->checks.count + 1, sizeof(char *));

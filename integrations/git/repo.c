@@ -62,6 +62,34 @@ repo_git_error(struct err *err, int result, const char *format, ...)
 }
 
 int
+repo_watch_check(const struct repo_watch *watch, struct err *err)
+{
+    if (!watch)
+        return 0;
+    if (stop_raised(watch->stop))
+        return err_set(err, ERR_CANCELED, "asked to stop");
+    if (watch->deadline_ms && clock_mono_ms() > watch->deadline_ms)
+        return err_set(err, ERR_TIMEOUT, "it takes too long");
+    return 0;
+}
+
+static int
+notice_delta(const git_diff *diff, const git_diff_delta *delta, const char *path, void *ctx)
+{
+    (void)diff;
+    (void)delta;
+    (void)path;
+    return repo_watch_check(ctx, NULL) ? GIT_EUSER : 0;
+}
+
+void
+repo_watch_diff(git_diff_options *options, const struct repo_watch *watch)
+{
+    options->notify_cb = notice_delta;
+    options->payload = (void *)(uintptr_t)watch; /* libgit2's own lack of const */
+}
+
+int
 repo_init(const char *ca_file, struct err *err)
 {
     static const int levels[] = {GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_GLOBAL,

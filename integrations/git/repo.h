@@ -31,6 +31,15 @@ struct repo_remote {
     int64_t timeout_ms;      /* without any progress; 0: 60 seconds */
 };
 
+/* How long a look at what a sandbox handed out may take. */
+struct repo_watch {
+    const struct stop *stop; /* gives up when raised; or NULL */
+    int64_t deadline_ms;     /* by clock_mono_ms(); 0: none */
+};
+
+/* Errors: ERR_CANCELED asked to stop; ERR_TIMEOUT the deadline is over. `watch` may be NULL. */
+MUST_CHECK int repo_watch_check(const struct repo_watch *watch, struct err *err);
+
 struct repo;
 
 /* Open a mirror, creating it when it is not there.   Thread: the caller's only. Two threads may
@@ -77,6 +86,7 @@ struct repo_import_limits {
     int64_t max_blob_bytes;
     int64_t max_files;     /* in one tree walk of what changed */
     bool allow_submodules; /* changes of gitlinks or .gitmodules */
+    struct repo_watch watch;
 };
 
 /* Take in a hostile pack: index it in a quarantine directory inside the mirror, verify every
@@ -86,7 +96,7 @@ struct repo_import_limits {
  * modes, no submodule change unless allowed, every object present. Only then the pack is moved into
  * the mirror, and `ref` (below refs/draftd/) is pointed at the commit so that it is kept. On
  * failure the quarantine is removed and the mirror is as it was. Errors: ERR_INVALID with the
- * reason, naming path and rule; ERR_LIMIT; ERR_IO. */
+ * reason, naming path and rule; ERR_LIMIT; ERR_IO; as repo_watch_check(). */
 MUST_CHECK int repo_import_pack(struct repo *repo,
                                 int pack_fd, /* a pipe, or a file, which is read from its start */
                                 const char *base,
@@ -103,7 +113,7 @@ struct repo_change {
     enum repo_change_kind kind;
     int64_t added_lines;
     int64_t deleted_lines;
-    bool binary;
+    bool binary; /* or over REPO_TEXT_BYTES before or after: not compared line by line */
     int64_t new_bytes; /* size of the new blob */
     bool executable;
 };
@@ -117,16 +127,26 @@ struct repo_diff {
 
 void repo_diff_done(struct repo_diff *diff);
 
+/* A larger file is not compared line by line but taken for binary: comparing costs time and memory
+ * out of proportion, and a sandbox chose the contents. */
+#define REPO_TEXT_BYTES (512U * 1024)
+
 /* Called for each added line of text (without its end).  Non-zero stops and is returned. */
 typedef int (*repo_line_fn)(void *ctx, const char *path, int64_t line, struct bytes text);
 
-/* The difference of two commits' trees, renames found. `added_line` (or NULL) sees every added
- * line, of new files too; lines of binary files are not shown. */
+struct repo_diff_options {
+    repo_line_fn added_line; /* or NULL */
+    void *ctx;
+    struct repo_watch watch;
+};
+
+/* The difference of two commits' trees, renames found (where not more than 1000 files are changed).
+ * `added_line` sees every added line, of new files too; lines of binary files are not shown.
+ * `options`: NULL for none.   Errors: as repo_watch_check(). */
 MUST_CHECK int repo_diff(struct repo *repo,
                          const char *base,
                          const char *commit,
-                         repo_line_fn added_line,
-                         void *ctx,
+                         const struct repo_diff_options *options,
                          struct repo_diff *ret_diff,
                          struct err *err);
 

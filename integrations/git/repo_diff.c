@@ -1,13 +1,15 @@
 /* What a commit changes against its base, as figures, as added lines, and as text for people. */
 #include <git2.h>
+#include <git2/sys/hashsig.h>
 #include <string.h>
 
 #include "integrations/git/repo_internal.h"
 #include "server/base/str.h"
 
-/* A larger file is not compared line by line but taken for binary: comparing costs time and memory
- * out of proportion, and a sandbox chose the contents. */
-#define MAX_TEXT_BYTES (4 * 1024 * 1024)
+/* Every new file is compared with every one that is gone, so renames are looked for among so many
+ * files only, and each with so many. */
+#define MAX_RENAME_FILES 1000U
+#define MAX_RENAME_SOURCES 200U
 
 static void
 change_done(struct repo_change *change)
@@ -37,30 +39,91 @@ load_tree(struct repo *repo, const char *commit, git_tree **ret_tree, struct err
     return r ? repo_git_error(err, r, "the tree of commit %.12s", commit) : 0;
 }
 
+/* ---- renames, by libgit2's own measure, under watch ---- */
+
+static int
+sign_buffer(void **ret_signature, const git_diff_file *file, const char *ptr, size_t len, void *ctx)
+{
+    const int options = GIT_HASHSIG_SMART_WHITESPACE | GIT_HASHSIG_ALLOW_SMALL_FILES;
+
+    (void)file;
+    if (repo_watch_check(ctx, NULL))
+        return GIT_EUSER;
+    return git_hashsig_create((git_hashsig **)ret_signature, ptr, len,
+                              (git_hashsig_option_t)options);
+}
+
+static int
+sign_file(void **ret_signature, const git_diff_file *file, const char *path, void *ctx)
+{
+    (void)ret_signature;
+    (void)file;
+    (void)path;
+    (void)ctx;
+    return GIT_EINVALID; /* only trees are compared, no work trees */
+}
+
+static void
+free_signature(void *signature, void *ctx)
+{
+    (void)ctx;
+    git_hashsig_free(signature);
+}
+
+static int
+measure(int *ret_score, void *one, void *other, void *ctx)
+{
+    const int score = repo_watch_check(ctx, NULL) ? GIT_EUSER : git_hashsig_compare(one, other);
+
+    if (score < 0)
+        return score;
+    *ret_score = score;
+    return 0;
+}
+
+static int
+find_renames(git_diff *diff, const struct repo_watch *watch)
+{
+    git_diff_find_options options = GIT_DIFF_FIND_OPTIONS_INIT;
+    git_diff_similarity_metric metric = {
+        .file_signature = sign_file,
+        .buffer_signature = sign_buffer,
+        .free_signature = free_signature,
+        .similarity = measure,
+        .payload = (void *)(uintptr_t)watch, /* libgit2's own lack of const */
+    };
+
+    if (git_diff_num_deltas(diff) > MAX_RENAME_FILES)
+        return 0;
+    options.flags = GIT_DIFF_FIND_RENAMES;
+    options.rename_limit = MAX_RENAME_SOURCES;
+    options.metric = &metric;
+    return git_diff_find_similar(diff, &options);
+}
+
 static int
 compare(struct repo *repo,
         const char *base,
         const char *commit,
-        unsigned context_lines,
+        git_diff_options *options,
         git_diff **ret_diff,
         struct err *err)
 {
     AUTO(git_tree_free) git_tree *old = NULL;
     AUTO(git_tree_free) git_tree *new = NULL;
     AUTO(git_diff_free) git_diff *diff = NULL;
-    git_diff_options options = GIT_DIFF_OPTIONS_INIT;
-    git_diff_find_options find = GIT_DIFF_FIND_OPTIONS_INIT;
+    const struct repo_watch *watch = options->payload;
     int r = load_tree(repo, base, &old, err);
 
     r = r ? r : load_tree(repo, commit, &new, err);
     if (r)
         return r;
-    options.flags = GIT_DIFF_INCLUDE_TYPECHANGE;
-    options.context_lines = context_lines;
-    options.max_size = MAX_TEXT_BYTES;
-    find.flags = GIT_DIFF_FIND_RENAMES;
-    r = git_diff_tree_to_tree(&diff, repo->git, old, new, &options);
-    r = r ? r : git_diff_find_similar(diff, &find);
+    options->flags = GIT_DIFF_INCLUDE_TYPECHANGE;
+    options->max_size = REPO_TEXT_BYTES;
+    r = git_diff_tree_to_tree(&diff, repo->git, old, new, options);
+    r = r ? r : find_renames(diff, watch);
+    if (r && repo_watch_check(watch, err))
+        return err_wrap(err, "comparing %.12s with %.12s", base, commit);
     if (r)
         return repo_git_error(err, r, "comparing %.12s with %.12s", base, commit);
     *ret_diff = TAKE(diff);
@@ -127,8 +190,10 @@ without_end(const git_diff_line *line)
 }
 
 static int
-show_added_lines(
-    git_patch *patch, const char *path, repo_line_fn added_line, void *ctx, struct err *err)
+show_added_lines(git_patch *patch,
+                 const char *path,
+                 const struct repo_diff_options *options,
+                 struct err *err)
 {
     for (size_t h = 0; h < git_patch_num_hunks(patch); h++) {
         const int lines = git_patch_num_lines_in_hunk(patch, h);
@@ -139,7 +204,7 @@ show_added_lines(
                 return repo_git_error(err, r, "comparing %s", path);
             if (line->origin != GIT_DIFF_LINE_ADDITION)
                 continue;
-            r = added_line(ctx, path, line->new_lineno, without_end(line));
+            r = options->added_line(options->ctx, path, line->new_lineno, without_end(line));
             if (r)
                 return r;
         }
@@ -150,8 +215,7 @@ show_added_lines(
 static int
 read_change(git_diff *diff,
             size_t index,
-            repo_line_fn added_line,
-            void *ctx,
+            const struct repo_diff_options *options,
             struct repo_change *change,
             struct err *err)
 {
@@ -171,7 +235,7 @@ read_change(git_diff *diff,
         return repo_git_error(err, r, "counting lines of %s", change->path);
     change->added_lines = (int64_t)added;
     change->deleted_lines = (int64_t)deleted;
-    return added_line ? show_added_lines(patch, change->path, added_line, ctx, err) : 0;
+    return options->added_line ? show_added_lines(patch, change->path, options, err) : 0;
 }
 
 static int
@@ -186,8 +250,7 @@ compare_paths(const void *a, const void *b)
 static int
 read_changes(struct repo *repo,
              git_diff *diff,
-             repo_line_fn added_line,
-             void *ctx,
+             const struct repo_diff_options *options,
              struct repo_diff *result,
              struct err *err)
 {
@@ -202,8 +265,9 @@ read_changes(struct repo *repo,
         return err_set(err, ERR_NOMEM, "out of memory");
     for (size_t i = 0; i < count; i++) {
         struct repo_change *change = &result->items[result->count++];
-        r = fill_change(odb, git_diff_get_delta(diff, i), change, err);
-        r = r ? r : read_change(diff, i, added_line, ctx, change, err);
+        r = repo_watch_check(&options->watch, err);
+        r = r ? r : fill_change(odb, git_diff_get_delta(diff, i), change, err);
+        r = r ? r : read_change(diff, i, options, change, err);
         if (r)
             return r;
         result->added_lines += change->added_lines;
@@ -217,16 +281,20 @@ int
 repo_diff(struct repo *repo,
           const char *base,
           const char *commit,
-          repo_line_fn added_line,
-          void *ctx,
+          const struct repo_diff_options *options,
           struct repo_diff *ret_diff,
           struct err *err)
 {
     AUTO(git_diff_free) git_diff *diff = NULL;
+    static const struct repo_diff_options none;
     struct repo_diff result = {0};
-    int r = compare(repo, base, commit, 0, &diff, err);
+    git_diff_options how = GIT_DIFF_OPTIONS_INIT;
 
-    r = r ? r : read_changes(repo, diff, added_line, ctx, &result, err);
+    options = options ? options : &none;
+    how.context_lines = 0;
+    repo_watch_diff(&how, &options->watch);
+    int r = compare(repo, base, commit, &how, &diff, err);
+    r = r ? r : read_changes(repo, diff, options, &result, err);
     if (r) {
         repo_diff_done(&result);
         return r;
@@ -276,7 +344,8 @@ repo_diff_text(struct repo *repo,
 {
     AUTO(git_diff_free) git_diff *diff = NULL;
     struct text text = {.buf = buf, .left = max};
-    int r = compare(repo, base, commit, 3, &diff, err);
+    git_diff_options how = GIT_DIFF_OPTIONS_INIT;
+    int r = compare(repo, base, commit, &how, &diff, err);
 
     if (r)
         return r;

@@ -28,6 +28,10 @@ AUTO_DEFINE(git_revwalk *, git_revwalk_free)
 AUTO_DEFINE(git_tree *, git_tree_free)
 AUTO_DEFINE(git_tree_entry *, git_tree_entry_free)
 
+/* Let the making of a difference end when `watch` (borrowed; may be NULL) says so. It then fails in
+ * some way; repo_watch_check() tells why. */
+void repo_watch_diff(git_diff_options *options, const struct repo_watch *watch);
+
 /* Report a failed call of libgit2 (`result` < 0): our message, then the library's. */
 int repo_git_error(struct err *err, int result, const char *format, ...) PRINTF_LIKE(3, 4);
 

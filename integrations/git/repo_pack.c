@@ -13,14 +13,12 @@
 #include "integrations/git/repo_object.h"
 #include "integrations/git/repo_scan.h"
 #include "integrations/git/repo_walk.h"
-#include "server/base/clock.h"
 #include "server/base/fs.h"
 #include "server/base/str.h"
 #include "server/limits.h"
 
 #define MAX_OBJECTS 500000U
 #define MAX_UNPACKED_BYTES (4ULL * LIMIT_PACK_BYTES)
-#define MAX_DURATION_MS (5 * MS_PER_MINUTE)
 #define COPY_STEP_BYTES (256U * 1024)
 #define INDEX_STEP_BYTES (1024U * 1024)
 #define REF_PREFIX "refs/draftd/"
@@ -38,7 +36,6 @@ struct import {
     struct bytes pack; /* mapped */
     git_oid base;
     git_oid commit;
-    int64_t deadline_ms;
 };
 
 static void
@@ -68,7 +65,7 @@ prepare(struct import *import, struct err *err)
 
 /* A private copy, so that nobody can change the pack between being scanned and being indexed. */
 static int
-copy_pack(int from, int to, size_t *ret_len, struct err *err)
+copy_pack(int from, int to, const struct repo_watch *watch, size_t *ret_len, struct err *err)
 {
     auto_free char *buf = malloc(COPY_STEP_BYTES);
     size_t total = 0;
@@ -78,6 +75,9 @@ copy_pack(int from, int to, size_t *ret_len, struct err *err)
     if (lseek(from, 0, SEEK_SET) < 0 && errno != ESPIPE)
         return err_set_errno(err, ERR_IO, errno, "rewinding the pack");
     for (;;) {
+        int r = repo_watch_check(watch, err);
+        if (r)
+            return r;
         const ssize_t n = read(from, buf, COPY_STEP_BYTES);
         if (n < 0 && errno == EINTR)
             continue;
@@ -89,7 +89,7 @@ copy_pack(int from, int to, size_t *ret_len, struct err *err)
         if (total > LIMIT_PACK_BYTES)
             return err_set(err, ERR_LIMIT, "the pack is larger than %u bytes",
                            (unsigned)LIMIT_PACK_BYTES);
-        const int r = fs_write_all(to, bytes_of(buf, (size_t)n), err);
+        r = fs_write_all(to, bytes_of(buf, (size_t)n), err);
         if (r)
             return r;
     }
@@ -110,7 +110,7 @@ map_pack(struct import *import, int pack_fd, struct err *err)
     fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_set_errno(err, ERR_IO, errno, "making %s", path);
-    r = copy_pack(pack_fd, fd, &len, err);
+    r = copy_pack(pack_fd, fd, &import->limits->watch, &len, err);
     if (r)
         return r;
     if (len == 0)
@@ -130,6 +130,7 @@ scan_pack(const struct import *import, struct err *err)
         .max_objects = MAX_OBJECTS,
         .max_object_bytes = blob > MIN_SCAN_OBJECT_BYTES ? blob : MIN_SCAN_OBJECT_BYTES,
         .max_total_bytes = MAX_UNPACKED_BYTES,
+        .watch = &import->limits->watch,
     };
 
     return repo_scan_pack(import->pack, &limits, err);
@@ -141,7 +142,7 @@ watch_time(const git_indexer_progress *progress, void *ctx)
     const struct import *import = ctx;
 
     (void)progress;
-    return clock_mono_ms() > import->deadline_ms ? GIT_EUSER : 0;
+    return repo_watch_check(&import->limits->watch, NULL) ? GIT_EUSER : 0;
 }
 
 /* Without an object store for the indexer, so that a pack whose deltas lean on objects that it does
@@ -160,11 +161,12 @@ index_pack(struct import *import, struct err *err)
     for (size_t at = 0; at < import->pack.len && !r; at += INDEX_STEP_BYTES) {
         const size_t left = import->pack.len - at;
         const size_t len = left < INDEX_STEP_BYTES ? left : INDEX_STEP_BYTES;
-        r = git_indexer_append(indexer, import->pack.ptr + at, len, &progress);
+        r = repo_watch_check(&import->limits->watch, NULL);
+        r = r ? r : git_indexer_append(indexer, import->pack.ptr + at, len, &progress);
     }
     r = r ? r : git_indexer_commit(indexer, &progress);
-    if (r == GIT_EUSER)
-        return err_set(err, ERR_LIMIT, "indexing the pack takes too long");
+    if (r && repo_watch_check(&import->limits->watch, err))
+        return err_wrap(err, "indexing the pack");
     if (r)
         return repo_git_error(err, r, "the pack cannot be indexed");
     import->name = str_printf("pack-%s", git_indexer_name(indexer));
@@ -190,9 +192,9 @@ walk_pack(const struct import *import, struct err *err)
         .all = all,
         .mirror = import->repo->git,
         .fresh = fresh,
-        .deadline_ms = import->deadline_ms,
     };
-    return repo_walk(&source, &import->base, &import->commit, import->limits, err);
+    r = repo_walk(&source, &import->base, &import->commit, import->limits, err);
+    return r == ERR_TIMEOUT || r == ERR_CANCELED ? err_wrap(err, "checking the pack") : r;
 }
 
 static int
@@ -281,8 +283,7 @@ repo_import_pack(struct repo *repo,
                  struct err *err)
 {
     AUTO_DONE(import_done)
-    struct import import = {
-        .repo = repo, .limits = limits, .deadline_ms = clock_mono_ms() + MAX_DURATION_MS};
+    struct import import = {.repo = repo, .limits = limits};
     int r = check_arguments(&import, base, commit, ref, err);
 
     r = r ? r : prepare(&import, err);

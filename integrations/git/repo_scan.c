@@ -5,6 +5,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "integrations/git/repo.h"
+
 #define HEADER_BYTES 12
 #define TRAILER_BYTES 20
 #define DELTA_HEAD_BYTES 20 /* two sizes of at most 10 bytes each */
@@ -199,7 +201,8 @@ scan_entries(struct scan *scan, uint32_t count, struct err *err)
     if (inflateInit(&z) != Z_OK)
         return err_set(err, ERR_NOMEM, "out of memory");
     while (!r && scan->count < count) {
-        r = scan_entry(scan, &z, err);
+        r = repo_watch_check(scan->limits->watch, err);
+        r = r ? err_wrap(err, "unpacking") : scan_entry(scan, &z, err);
         if (!r && inflateReset(&z) != Z_OK)
             r = err_set(err, ERR_INTERNAL, "zlib cannot be reset");
     }

@@ -7,14 +7,12 @@
 #include <search.h>
 #include <string.h>
 
+#include "integrations/git/repo_history.h"
 #include "integrations/git/repo_object.h"
 #include "integrations/git/repo_path.h"
-#include "server/base/clock.h"
 
 #define MAX_DEPTH 128U /* directories */
 #define MAX_COMMITS 100000
-#define MAX_OLD_PARENTS                                                                            \
-    256U /* parents that are asked for in the base's history; each may cost all of it */
 #define LINK_OBJECT_BYTES (REPO_PATH_BYTES + 1U)
 #define PATH_BUFFER_BYTES ((size_t)64 * 1024)
 
@@ -26,8 +24,8 @@ struct walk {
     git_oid *commits; /* found and to be visited, in the order found */
     size_t count;
     size_t max;
-    void *seen; /* tsearch() tree over `commits` */
-    unsigned old_parents;
+    void *seen;                   /* tsearch() tree over `commits` */
+    struct repo_history *history; /* the base's; NULL until it is asked for */
     bool descends;
     const git_oid *commit; /* being visited */
     int64_t files;         /* changed entries in it */
@@ -68,14 +66,6 @@ old_trees_done(struct old_trees *olds)
 {
     for (unsigned i = 0; i < olds->count; i++)
         git_tree_free(olds->trees[i]);
-}
-
-static int
-check_time(const struct walk *walk, struct err *err)
-{
-    if (clock_mono_ms() > walk->source->deadline_ms)
-        return err_set(err, ERR_LIMIT, "checking the pack takes too long");
-    return 0;
 }
 
 /* Refuse the entry `name` of the directory being visited. */
@@ -163,7 +153,10 @@ static int
 check_entry(struct walk *walk, const struct repo_entry *entry, unsigned depth, struct err *err)
 {
     static const char no_submodules[] = "changes to submodules are not allowed here";
+    const int r = repo_watch_check(&walk->limits->watch, err);
 
+    if (r)
+        return r;
     if (++walk->files > walk->limits->max_files)
         return err_set(err, ERR_LIMIT, "more than %jd files are changed in one commit",
                        (intmax_t)walk->limits->max_files);
@@ -271,7 +264,7 @@ check_tree(struct walk *walk, const struct subtree *dir, unsigned depth, struct 
 {
     AUTO_DONE(subtrees_done) struct subtrees changed = {0};
     const size_t path_len = walk->path.len;
-    int r = check_time(walk, err);
+    int r = repo_watch_check(&walk->limits->watch, err);
 
     if (r)
         return r;
@@ -326,13 +319,9 @@ is_old(struct walk *walk, const git_oid *id, bool *ret_old, struct err *err)
     if (tfind(id, &walk->seen, compare_ids) || git_odb_exists(walk->source->fresh, id) ||
         !git_odb_exists(walk->odb, id))
         return 0;
-    if (++walk->old_parents > MAX_OLD_PARENTS)
-        return err_set(err, ERR_LIMIT, "too many merges of older commits");
-    r = git_graph_descendant_of(walk->source->mirror, &walk->base, id);
-    if (r < 0 && r != GIT_ENOTFOUND)
-        return repo_git_error(err, r, "looking for %s in the base's history", git_oid_tostr_s(id));
-    *ret_old = r == 1;
-    return 0;
+    r = walk->history ? 0
+                      : repo_history_new(walk->source->mirror, &walk->base, &walk->history, err);
+    return r ? r : repo_history_has(walk->history, id, &walk->limits->watch, ret_old, err);
 }
 
 /* Read the commit's parents: their trees into `root`, the new ones onto the list. */
@@ -365,8 +354,9 @@ check_commit(struct walk *walk, const git_oid *id, struct err *err)
     AUTO(git_odb_object_free) git_odb_object *object = NULL;
     struct repo_commit_head commit;
     struct subtree root = {0};
-    int r = read_object(walk, id, GIT_OBJECT_COMMIT, REPO_COMMIT_OBJECT_BYTES, &object, err);
+    int r = repo_watch_check(&walk->limits->watch, err);
 
+    r = r ? r : read_object(walk, id, GIT_OBJECT_COMMIT, REPO_COMMIT_OBJECT_BYTES, &object, err);
     r = r ? r : repo_commit_parse(contents_of(object), &commit, err);
     if (r)
         return r;
@@ -394,12 +384,16 @@ check_removed_submodules(struct walk *walk, const git_oid *commit, struct err *e
     AUTO(git_tree_free) git_tree *new_tree = NULL;
     AUTO(git_commit_free) git_commit *old = NULL;
     AUTO(git_commit_free) git_commit *new = NULL;
+    git_diff_options options = GIT_DIFF_OPTIONS_INIT;
     int r = git_commit_lookup(&old, walk->source->all, &walk->base);
 
     r = r ? r : git_commit_lookup(&new, walk->source->all, commit);
     r = r ? r : git_commit_tree(&old_tree, old);
     r = r ? r : git_commit_tree(&new_tree, new);
-    r = r ? r : git_diff_tree_to_tree(&diff, walk->source->all, old_tree, new_tree, NULL);
+    repo_watch_diff(&options, &walk->limits->watch);
+    r = r ? r : git_diff_tree_to_tree(&diff, walk->source->all, old_tree, new_tree, &options);
+    if (r && repo_watch_check(&walk->limits->watch, err))
+        return err_wrap(err, "comparing with the base");
     if (r)
         return repo_git_error(err, r, "comparing with the base");
     for (size_t i = 0; i < git_diff_num_deltas(diff); i++) {
@@ -440,6 +434,7 @@ static void
 walk_done(struct walk *walk)
 {
     tdestroy(walk->seen, keep);
+    repo_history_free(walk->history);
     free(walk->commits);
     git_odb_free(walk->odb);
     strbuf_done(&walk->path);

@@ -8,10 +8,9 @@ struct repo_walk_source {
     git_repository *all;    /* sees the mirror's objects and the new ones */
     git_repository *mirror; /* sees the mirror's only */
     git_odb *fresh;         /* sees the new ones only */
-    int64_t deadline_ms;    /* by clock_mono_ms() */
 };
 
-/* Errors: ERR_INVALID naming commit, path and rule; ERR_LIMIT; ERR_NOMEM. */
+/* Errors: ERR_INVALID naming commit, path and rule; ERR_LIMIT; ERR_NOMEM; as repo_watch_check(). */
 MUST_CHECK int repo_walk(const struct repo_walk_source *source,
                          const git_oid *base,
                          const git_oid *commit,

@@ -1,4 +1,5 @@
 /* Opening, reading and comparing, on repositories that git itself has made. */
+#include "server/base/clock.h"
 #include "tests/integrations/git/repo_fixture.h"
 
 #include <utime.h>
@@ -147,8 +148,9 @@ TEST(a_diff_tells_what_changed)
     AUTO(repo_free) struct repo *repo = open_work();
     AUTO_DONE(repo_diff_done) struct repo_diff diff = {0};
     struct seen seen = {.text = STRBUF_INIT(4096)};
+    const struct repo_diff_options options = {.added_line = see_line, .ctx = &seen};
 
-    CHECK_OK(repo_diff(repo, first(), second(), see_line, &seen, &diff, &err), err);
+    CHECK_OK(repo_diff(repo, first(), second(), &options, &diff, &err), err);
     CHECK_INT(diff.count, 5);
     CHECK_STR(diff.items[0].path, "a.txt");
     CHECK_INT(diff.items[0].kind, REPO_MODIFIED);
@@ -179,11 +181,54 @@ TEST(a_line_function_can_stop_the_diff)
     AUTO(repo_free) struct repo *repo = open_work();
     AUTO_DONE(repo_diff_done) struct repo_diff diff = {0};
     struct seen seen = {.text = STRBUF_INIT(4096), .stop_after = 2};
+    const struct repo_diff_options options = {.added_line = see_line, .ctx = &seen};
 
-    CHECK_INT(repo_diff(repo, first(), second(), see_line, &seen, &diff, &err), 77);
+    CHECK_INT(repo_diff(repo, first(), second(), &options, &diff, &err), 77);
     CHECK_STR(strbuf_str(&seen.text), "a.txt:2:TWO|a.txt:7:seven|");
     CHECK_INT(diff.count, 0);
     strbuf_done(&seen.text);
+}
+
+TEST(a_diff_ends_when_it_is_asked_to)
+{
+    AUTO(repo_free) struct repo *repo = open_work();
+    AUTO(stop_free) struct stop *stop = NULL;
+    AUTO_DONE(repo_diff_done) struct repo_diff diff = {0};
+
+    CHECK_OK(stop_new(&stop, &err), err);
+    struct repo_diff_options options = {
+        .watch = {.stop = stop, .deadline_ms = clock_mono_ms() + MS_PER_MINUTE}};
+    CHECK_OK(repo_diff(repo, first(), second(), &options, &diff, &err), err);
+    repo_diff_done(&diff);
+    options.watch.deadline_ms = clock_mono_ms() - 1;
+    CHECK_INT(repo_diff(repo, first(), second(), &options, &diff, &err), ERR_TIMEOUT);
+    CHECK_CONTAINS(err.msg, "it takes too long");
+    stop_raise(stop);
+    CHECK_INT(repo_diff(repo, first(), second(), &options, &diff, &err), ERR_CANCELED);
+    CHECK_INT(diff.count, 0);
+}
+
+/* The first line raises the stop; the second file is not looked at any more. */
+static int
+raise_stop(void *ctx, const char *path, int64_t line, struct bytes text)
+{
+    (void)path;
+    (void)line;
+    (void)text;
+    stop_raise(ctx);
+    return 0;
+}
+
+TEST(a_diff_is_stopped_between_files)
+{
+    AUTO(repo_free) struct repo *repo = open_work();
+    AUTO(stop_free) struct stop *stop = NULL;
+    AUTO_DONE(repo_diff_done) struct repo_diff diff = {0};
+
+    CHECK_OK(stop_new(&stop, &err), err);
+    const struct repo_diff_options options = {
+        .added_line = raise_stop, .ctx = stop, .watch = {.stop = stop}};
+    CHECK_INT(repo_diff(repo, first(), second(), &options, &diff, &err), ERR_CANCELED);
 }
 
 TEST(no_difference_is_an_empty_diff)
@@ -191,7 +236,7 @@ TEST(no_difference_is_an_empty_diff)
     AUTO(repo_free) struct repo *repo = open_work();
     AUTO_DONE(repo_diff_done) struct repo_diff diff = {0};
 
-    CHECK_OK(repo_diff(repo, first(), first(), NULL, NULL, &diff, &err), err);
+    CHECK_OK(repo_diff(repo, first(), first(), NULL, &diff, &err), err);
     CHECK_INT(diff.count, 0);
 }
 
@@ -204,7 +249,7 @@ TEST(a_file_that_became_a_link_is_one_change)
     RUN("cd work; git checkout -q -b types; rm a.txt; ln -s dir/c a.txt; git commit -qam types;"
         "git rev-parse HEAD >../types; git checkout -q main");
     snprintf(id, sizeof id, "%s", fixture_text("types"));
-    CHECK_OK(repo_diff(repo, second(), id, NULL, NULL, &diff, &err), err);
+    CHECK_OK(repo_diff(repo, second(), id, NULL, &diff, &err), err);
     CHECK_INT(diff.count, 1);
     CHECK_STR(diff.items[0].path, "a.txt");
     CHECK_INT(diff.items[0].kind, REPO_MODIFIED);
@@ -220,7 +265,7 @@ TEST(text_of_enormous_files_is_not_compared)
         "-qm huge;"
         "git rev-parse HEAD >../huge; git checkout -q main");
     snprintf(id, sizeof id, "%s", fixture_text("huge"));
-    CHECK_OK(repo_diff(repo, second(), id, NULL, NULL, &diff, &err), err);
+    CHECK_OK(repo_diff(repo, second(), id, NULL, &diff, &err), err);
     CHECK_INT(diff.count, 1);
     CHECK(diff.items[0].binary);
     CHECK_INT(diff.items[0].new_bytes, 6000000);

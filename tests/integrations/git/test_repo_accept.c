@@ -1,5 +1,6 @@
 /* Packs from a sandbox that are in order, and that an accepted one opens no way around the rules.
  */
+#include "server/base/clock.h"
 #include "tests/integrations/git/repo_import_fixture.h"
 
 /* Every pack goes into a mirror of its own. */
@@ -117,6 +118,29 @@ TEST(an_accepted_pack_is_no_way_around_the_rules)
     pack_end(&pack);
     CHECK_INT(import_into(repo, commit, &limits), ERR_INVALID);
     CHECK_CONTAINS(err.msg, "in 'd/': '..'");
+}
+
+TEST(an_import_ends_when_it_is_asked_to)
+{
+    AUTO(repo_free) struct repo *repo = fresh_mirror("asked.git");
+    AUTO(stop_free) struct stop *stop = NULL;
+    struct repo_import_limits limits = ordinary;
+    char id[REPO_COMMIT_BYTES];
+
+    limits.allow_submodules = true;
+    CHECK_OK(stop_new(&stop, &err), err);
+    const git_oid commit = on_base(id_of(base_tree));
+    pack_end(&pack);
+    limits.watch = (struct repo_watch){.stop = stop, .deadline_ms = clock_mono_ms() - 1};
+    CHECK_INT(import_into(repo, commit, &limits), ERR_TIMEOUT);
+    limits.watch.deadline_ms = clock_mono_ms() + MS_PER_MINUTE;
+    stop_raise(stop);
+    CHECK_INT(import_into(repo, commit, &limits), ERR_CANCELED);
+    CHECK_INT(repo_resolve(repo, "refs/draftd/run-1", id, &err), ERR_NOTFOUND);
+    RUN("test -z \"$(ls asked.git/quarantine)\"");
+    limits.watch.stop = NULL;
+    CHECK_OK(import_into(repo, commit, &limits), err);
+    check_ref(repo, commit);
 }
 
 TEST(submodules_may_change_where_allowed)

@@ -227,4 +227,18 @@ TEST(unknown_types_are_refused)
     CHECK_INT(scan_finished(), ERR_INVALID);
 }
 
+TEST(a_scan_ends_when_it_is_asked_to)
+{
+    const struct repo_watch over = {.deadline_ms = 1};
+    struct repo_scan_limits hurried = limits;
+
+    pack_begin(&pack);
+    pack_add_text(&pack, "text");
+    pack_end(&pack);
+    hurried.watch = &over;
+    CHECK_INT(repo_scan_pack(bytes_of(pack.bytes.ptr, pack.bytes.len), &hurried, &err),
+              ERR_TIMEOUT);
+    CHECK_OK(scan(), err);
+}
+
 TEST_MAIN()
