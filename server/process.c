@@ -260,8 +260,8 @@ process_open(const struct process_options *options, struct process **ret_process
     return 0;
 }
 
-void
-process_stop(struct process *process)
+static void
+stop_services(struct process *process)
 {
     struct app *app = &process->app;
 
@@ -282,7 +282,9 @@ process_close(struct process *process)
 {
     struct app *app = &process->app;
 
-    process_stop(process);
+    stop_services(process);
+    /* Its writer may still have requests to answer, and wakes the dispatcher then. */
+    store_close(TAKE(app->store));
     for (size_t i = 0; i < MAX_WORKERS; i++) {
         service_free(process->worker_services[i]);
         worker_free(process->workers[i]);
@@ -297,7 +299,6 @@ process_close(struct process *process)
     live_free(app->live);
     permissions_free(app->permissions);
     github_tokens_free(app->tokens);
-    store_close(app->store);
     stop_free(app->stop);
     cleanup_close(&process->lock_fd);
     free(process->instance);
@@ -312,12 +313,6 @@ struct app *
 process_app(struct process *process)
 {
     return &process->app;
-}
-
-struct stop *
-process_stop_token(struct process *process)
-{
-    return process->app.stop;
 }
 
 static int

@@ -23,18 +23,13 @@ struct process_options {
 MUST_CHECK int
 process_open(const struct process_options *options, struct process **ret_process, struct err *err);
 
-/* Stop what process_start() started: no run is begun any more, those under way are given back. */
-void process_stop(struct process *process);
-
-/* Stop, and release everything. */
+/* Stop what process_start() started: no run is begun any more, those under way are given back. Then
+ * close the store, which answers what it was handed until now, and release everything. */
 void process_close(struct process *process);
 AUTO_DEFINE(struct process *, process_close)
 
 /* What the handlers share. Borrowed. */
 struct app *process_app(struct process *process);
-
-/* A signal to all loops of the process that it ends. Borrowed. */
-struct stop *process_stop_token(struct process *process);
 
 /* Is there an engine with the operator's image?  Errors: ERR_UNAVAILABLE, ERR_NOTFOUND,
  * ERR_INVALID. */

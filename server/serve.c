@@ -36,7 +36,8 @@ struct serve_options {
     bool check;
 };
 
-/* The server and what it borrows. */
+/* The server and what it borrows, which must outlast the store: that may answer a request when the
+ * server is gone already. */
 struct receiver {
     struct webhooks *webhooks;
     struct http_route routes[MAX_ROUTES];
@@ -109,11 +110,15 @@ start_receiver(struct receiver *receiver, struct app *app, struct err *err)
 }
 
 static void
-stop_receiver(struct receiver *receiver)
+stop_server(struct receiver *receiver)
 {
-    if (receiver->server)
-        http_server_stop(TAKE(receiver->server), LIMIT_DRAIN_MS);
-    webhooks_free(TAKE(receiver->webhooks));
+    http_server_stop(TAKE(receiver->server), LIMIT_DRAIN_MS);
+}
+
+static void
+receiver_done(struct receiver *receiver)
+{
+    webhooks_free(receiver->webhooks);
 }
 
 /* Deliveries are taken from the first moment on; what works on them comes up behind. */
@@ -158,8 +163,9 @@ serve(const struct serve_options *options, const struct settings *settings, cons
         (void)sigwait(signals, &number);
         log_info("stopping", kv_int("signal", number));
     }
-    stop_receiver(&receiver);
-    process_stop(process);
+    stop_server(&receiver);
+    process_close(TAKE(process));
+    receiver_done(&receiver);
     if (r)
         return cli_fail(&error);
     log_info("stopped");

@@ -99,6 +99,34 @@ finish(pid_t child)
 
 #define DRAFTD(...) finish(start((const char *const[]){__VA_ARGS__, NULL}))
 
+/* Wait until the child has written `what` to its standard error. */
+static inline bool
+says(const char *what)
+{
+    for (int i = 0; i < 4000; i++) {
+        read_streams();
+        if (strstr(strbuf_str(&err_out), what))
+            return true;
+        clock_sleep_ms(10);
+    }
+    return false;
+}
+
+/* A shell command, in the directory. */
+static inline void
+shell(const char *command)
+{
+    const pid_t child = fork();
+    int status;
+
+    if (child == 0) {
+        if (chdir(dir) == 0)
+            execlp("sh", "sh", "-c", command, (char *)NULL);
+        _exit(127);
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
 #define CHECK_STATUS(call, expected)                                                               \
     do {                                                                                           \
         const int status_ = (call);                                                                \
@@ -124,7 +152,7 @@ write_config_listening(const char *state, const char *how)
                    how, dir, state, dir, dir);
 
     write_file("draftd.yml", text);
-    write_file("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
+    write_file("secret", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3\n");
 }
 
 static void

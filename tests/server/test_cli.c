@@ -148,21 +148,6 @@ TEST(a_right_configuration_is_called_valid)
     CHECK_CONTAINS(strbuf_str(&out), "draftd.yml is valid\n");
 }
 
-/* A shell command, in the directory. */
-static void
-shell(const char *command)
-{
-    const pid_t child = fork();
-    int status;
-
-    if (child == 0) {
-        if (chdir(dir) == 0)
-            execlp("sh", "sh", "-c", command, (char *)NULL);
-        _exit(127);
-    }
-    CHECK(waitpid(child, &status, 0) == child && status == 0);
-}
-
 TEST(a_runner_that_no_sandbox_could_execute_is_told)
 {
     begin();
@@ -377,80 +362,6 @@ TEST(a_delivery_is_replayed_by_either_name)
     CHECK_CONTAINS(strbuf_str(&err_out), "the platform's id of delivery 2;");
     sql("UPDATE delivery SET delivery_id = '2' WHERE id = 2");
     CHECK_STATUS(DRAFTD("replay", CONFIG, "--dry-run", "2"), 0);
-}
-
-/* ---- serving ---- */
-
-static bool
-says(const char *what)
-{
-    for (int i = 0; i < 4000; i++) {
-        read_streams();
-        if (strstr(strbuf_str(&err_out), what))
-            return true;
-        clock_sleep_ms(10);
-    }
-    return false;
-}
-
-/* Without an engine it serves all the same: runs wait. */
-TEST(serve_goes_on_until_it_is_told_to_end)
-{
-    static const int signals[] = {SIGTERM, SIGINT};
-
-    begin();
-    write_config("served");
-    for (size_t i = 0; i < COUNT(signals); i++) {
-        const pid_t child = start((const char *const[]){"serve", CONFIG, NULL});
-        const bool serving = says("event=serving");
-        kill(child, signals[i]);
-        CHECK_STATUS(finish(child), 0);
-        CHECK(serving);
-        CHECK_CONTAINS(strbuf_str(&err_out), "event=listening");
-        CHECK_CONTAINS(strbuf_str(&err_out), "event=sandbox_not_ready");
-        CHECK_CONTAINS(strbuf_str(&err_out), "event=stopped");
-    }
-}
-
-static int
-serve_until(const char *what)
-{
-    const pid_t child = start((const char *const[]){"serve", CONFIG, NULL});
-    const bool said = says(what);
-
-    kill(child, SIGTERM);
-    CHECK_STATUS(finish(child), 0);
-    return said;
-}
-
-TEST(a_certificate_that_ends_soon_is_told)
-{
-    begin();
-    auto_free char *pair = str_printf("certificate: %s/soon.crt, key: %s/soon.key", dir, dir);
-
-    shell("openssl req -x509 -newkey ed25519 -nodes -days 3 -subj /CN=soon -keyout soon.key"
-          " -out soon.crt 2>/dev/null");
-    write_config_listening("served", pair);
-    CHECK(serve_until("event=serving"));
-    CHECK_CONTAINS(strbuf_str(&err_out), "event=certificate_expires in_days=2 expired=false");
-    write_config_listening("served", "http: false"); /* its own: for years */
-    CHECK(serve_until("event=serving"));
-    CHECK(!strstr(strbuf_str(&err_out), "certificate_expires"));
-}
-
-TEST(only_one_process_works_on_a_state_directory)
-{
-    auto_free char *lock = NULL;
-    auto_close int fd = -1;
-    struct err err;
-
-    begin();
-    lock = str_printf("%s/state/work.lock", dir);
-    CHECK_OK(fs_lock(lock, &fd, &err), err);
-    CHECK_STATUS(DRAFTD("serve", CONFIG), 1);
-    CHECK_CONTAINS(strbuf_str(&err_out), "another draftd works in ");
-    CHECK_STATUS(DRAFTD("list", CONFIG), 0); /* reading needs no lock */
-    CHECK_STATUS(DRAFTD("cancel", CONFIG, "3"), 0);
 }
 
 TEST_MAIN()
