@@ -15,6 +15,7 @@
 #include "server/service.h"
 #include "server/store/store.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #define FIRST_RETRY_MS (5 * MS_PER_SECOND)
@@ -22,6 +23,7 @@
 #define TELL_AFTER_MS (5 * MS_PER_MINUTE) /* something is away: the thread is told */
 #define GIVE_UP_MS MS_PER_DAY
 #define TRIES 3 /* each may run the agent anew, and its failure may be the change's own doing */
+#define MOST_TRIES 5 /* with those that ended with the process and left no word */
 
 struct worker {
     struct app *app;
@@ -232,12 +234,26 @@ handle_failure(struct work *work, const struct err *cause, struct err *err)
     if (cause->code == ERR_TIMEOUT && in_sandbox)
         return work_conclude(work, err, OUTCOME_FAILED, "ran out of time: %s", cause->msg);
     if (spent && work->run->attempts >= TRIES)
-        return work_conclude(work, err, OUTCOME_FAILED, "gave up after %d tries: %s", TRIES,
-                             cause->msg);
+        return work_conclude(work, err, OUTCOME_FAILED, "gave up after %" PRId64 " tries: %s",
+                             work->run->attempts, cause->msg);
     if (err_retryable(cause->code) || cause->code == ERR_LIMIT || cause->code == ERR_IO ||
         cause->code == ERR_AUTH)
         return wait_for(work, cause, spent, err);
     return work_conclude(work, err, OUTCOME_FAILED, "%s", cause->msg);
+}
+
+/* What ends the process, time and again, is not to be repeated forever. */
+static int
+conclude_deadly(struct work *work, struct err *err)
+{
+    if (work->run->attempts <= MOST_TRIES)
+        return 0;
+    if (work->run->cancel_requested)
+        return conclude_canceled(work, err);
+    return work_conclude(work, err, OUTCOME_FAILED,
+                         "gave up after %d tries: the last one ended without a word, together with "
+                         "draftd; the host's log may tell why",
+                         MOST_TRIES);
 }
 
 static void
@@ -276,18 +292,27 @@ lost_lease(struct work *work, const struct err *cause)
            store_read(work->app->store, check_lease, work, NULL) == ERR_CONFLICT;
 }
 
+static int
+open_session(struct work *work, struct sessions *sessions, struct err *err)
+{
+    const struct platform *platform = platform_find(work->task->platform);
+
+    if (!platform)
+        return err_set(err, ERR_INVALID, "this program knows no platform %s", work->task->platform);
+    return sessions_get(sessions, platform, &work->session, err);
+}
+
 static void
 run_pipeline(struct worker *worker, struct work *work)
 {
     struct sessions sessions = {.app = worker->app, .stop = work->stop};
     struct err cause = {0};
     struct err error = {0};
-    const struct platform *platform = platform_find(work->task->platform);
-    int r = platform ? sessions_get(&sessions, platform, &work->session, &cause)
-                     : err_set(&cause, ERR_INVALID, "this program knows no platform %s",
-                               work->task->platform);
+    int r = conclude_deadly(work, &cause);
 
-    if (!r)
+    if (!r && work_goes_on(work))
+        r = open_session(work, &sessions, &cause);
+    if (!r && work_goes_on(work))
         r = task_run(work, &cause);
     if (r && lost_lease(work, &cause)) {
         log_warning("run_lost", kv_int("task", work->task->id), kv_int("run", work->run->id),

@@ -36,6 +36,23 @@ for (const stage of stages)
         assert.match(statuses[0].body, /\*\*Verified\*\*|[Vv]erified/);
     });
 
+test('a run under which the process dies again and again is given up, with a last word', async () => {
+    const repository = await world.repository('deadly', usual('echo again; sleep 300\n'));
+    const rounds = () => world.cli('show', String(world.task(repository).id)).match(/agent \(round 1\)/g)?.length ?? 0;
+    await world.label(repository);
+    for (let death = 1; death <= 5; death++) {
+        await until(`try ${death}`, () => world.task(repository) && rounds() === death);
+        await world.restart();
+    }
+    const shown = await world.ended(repository);
+    assert.equal(shown.state, 'failed');
+    assert.equal(rounds(), 5);
+    const [status, ...more] = await world.statuses(repository);
+    assert.equal(more.length, 0);
+    assert.match(status.body, /\*\*Failed\*\*: gave up after 5 tries: the last one ended without a word/);
+    assert.deepEqual(await world.pulls(repository), []);
+});
+
 test('SIGTERM gives runs back, leaves no container, and the next start takes them up', async () => {
     const repository = await world.repository('drain', usual('sleep 4; echo "a line" >>notes.txt\n'));
     await world.label(repository);

@@ -238,6 +238,41 @@ TEST(without_any_agent_the_run_ends)
     world_close(&w);
 }
 
+/* ---- tries that ended with the process ---- */
+
+TEST(a_run_that_ends_the_process_is_not_repeated_forever)
+{
+    struct world w;
+
+    open_bench(&w, NULL);
+    hub_task(&w);
+    world_exec(&w, "UPDATE run SET attempts = 4, stage = 3");
+    CHECK_INT(turn(&w), 0); /* the fifth try waits for git */
+    CHECK_STORED(&w, RUN_NOW, "0 0 4");
+    world_exec(&w, "UPDATE run SET attempts = 5, not_before_ms = 0");
+    CHECK_INT(turn(&w), 0);
+    CHECK_STORED(&w, RUN_NOW, "2 4 6");
+    CHECK_INT(world_int(&w, "SELECT state FROM task"), TASK_FAILED);
+    CHECK_STORED_CONTAINS(&w, "SELECT reason FROM run",
+                          "gave up after 5 tries: the last one ended ");
+    CHECK_STORED_CONTAINS(&w, LAST_STATUS, "**Failed**: gave up after 5 tries");
+    CHECK_INT(turn(&w), POLL_MS);
+    world_close(&w);
+}
+
+TEST(a_run_that_ends_the_process_and_was_cancelled_is_cancelled)
+{
+    struct world w;
+
+    open_bench(&w, NULL);
+    local_task(&w);
+    world_exec(&w, "UPDATE run SET attempts = 5, cancel_requested = 'ann'");
+    CHECK_INT(turn(&w), 0);
+    CHECK_STORED(&w, RUN_NOW, "2 5 6");
+    CHECK_STORED(&w, "SELECT state || ' ' || reason FROM task", "6 cancelled by ann");
+    world_close(&w);
+}
+
 /* ---- being stopped ---- */
 
 TEST(a_process_that_ends_gives_the_run_back_at_once)
