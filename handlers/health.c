@@ -1,12 +1,58 @@
-/* See health.h. */
+/* See health.h. Whether the store takes writes is found out by writing. One answer is good for a
+ * moment, and all who ask meanwhile wait for the same one: nobody can make the disk flush at
+ * will. */
 #include "handlers/health.h"
 
 #include "handlers/app.h"
+#include "server/base/clock.h"
+#include "server/base/log.h"
 #include "server/base/strbuf.h"
 #include "server/metrics.h"
 #include "server/store/store.h"
 
+#include <pthread.h>
+#include <stdlib.h>
+
 #define MAX_METRICS_BYTES 65536
+#define KEPT_MS MS_PER_SECOND
+
+/* Who asked for readiness, from begin to drop. */
+struct asker {
+    struct http_exchange *exchange;
+    struct asker *next; /* under lock */
+};
+
+struct health {
+    struct app *app;
+    pthread_mutex_t lock;
+    bool asking;                /* under lock: the store owes an answer */
+    struct asker *askers;       /* under lock: who waits for it */
+    bool ready;                 /* under lock: the answer before */
+    int64_t kept_until_mono_ms; /* under lock */
+};
+
+int
+health_new(struct app *app, struct health **ret_health, struct err *err)
+{
+    struct health *health = calloc(1, sizeof(*health));
+
+    if (!health)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    health->app = app;
+    health->ready = true; /* it was opened */
+    pthread_mutex_init(&health->lock, NULL);
+    *ret_health = health;
+    return 0;
+}
+
+void
+health_free(struct health *health)
+{
+    if (!health)
+        return;
+    pthread_mutex_destroy(&health->lock);
+    free(health);
+}
 
 static void
 answer_health(void *ctx, void *state, const struct http_body *body, struct http_exchange *exchange)
@@ -18,24 +64,53 @@ answer_health(void *ctx, void *state, const struct http_body *body, struct http_
 }
 
 static int
-nothing(struct db *db, void *ctx, struct err *err)
+begin_readiness(void *ctx, const struct http_request *request, void **ret_state, struct err *err)
 {
-    (void)db;
+    struct asker *asker = calloc(1, sizeof(*asker));
+
     (void)ctx;
-    (void)err;
+    (void)request;
+    if (!asker)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    *ret_state = asker;
     return 0;
+}
+
+static void
+tell(struct http_exchange *exchange, bool ready)
+{
+    static const struct err not_ready = {.code = ERR_UNAVAILABLE,
+                                         .msg = "the store takes no writes; the log tells why"};
+
+    if (ready)
+        http_answer_json_status(exchange, 200, "ready");
+    else
+        http_answer_error(exchange, &not_ready);
 }
 
 /* The writer's word, from its own thread: no receiving thread waits for a disk. */
 static void
 store_answered(void *ctx, int code, const struct err *error)
 {
-    struct http_exchange *exchange = ctx;
+    struct health *health = ctx;
+    const bool ready = code == 0;
+    struct asker *next;
 
-    if (code)
-        http_answer_error(exchange, error);
-    else
-        http_answer_json_status(exchange, 200, "ready");
+    pthread_mutex_lock(&health->lock);
+    struct asker *asker = TAKE(health->askers);
+    const bool changed = ready != health->ready;
+    health->asking = false;
+    health->ready = ready;
+    health->kept_until_mono_ms = clock_mono_ms() + KEPT_MS;
+    pthread_mutex_unlock(&health->lock);
+    if (changed && ready)
+        log_info("store_ready");
+    else if (changed)
+        log_error("store_not_ready", kv_str("error", error->msg));
+    for (; asker; asker = next) {
+        next = asker->next; /* with its answer it is gone */
+        tell(asker->exchange, ready);
+    }
 }
 
 static void
@@ -44,11 +119,31 @@ answer_readiness(void *ctx,
                  const struct http_body *body,
                  struct http_exchange *exchange)
 {
-    const struct app *app = ctx;
+    struct health *health = ctx;
+    struct asker *asker = state;
 
-    (void)state;
     (void)body;
-    store_submit(app->store, nothing, store_answered, exchange);
+    asker->exchange = exchange;
+    pthread_mutex_lock(&health->lock);
+    const bool known = clock_mono_ms() < health->kept_until_mono_ms;
+    const bool ask = !known && !health->asking;
+    const bool ready = health->ready;
+    if (!known) {
+        asker->next = health->askers;
+        health->askers = asker;
+        health->asking = true;
+    }
+    pthread_mutex_unlock(&health->lock);
+    if (known)
+        tell(exchange, ready);
+    else if (ask)
+        store_submit(health->app->store, store_ping, store_answered, health);
+}
+
+static void
+drop_asker(void *state)
+{
+    free(state);
 }
 
 static void
@@ -65,16 +160,20 @@ answer_metrics(void *ctx, void *state, const struct http_body *body, struct http
 }
 
 static const struct http_handler health_handler = {.finish = answer_health};
-static const struct http_handler readiness_handler = {.finish = answer_readiness};
+static const struct http_handler readiness_handler = {
+    .begin = begin_readiness,
+    .finish = answer_readiness,
+    .drop = drop_asker,
+};
 static const struct http_handler metrics_handler = {.finish = answer_metrics};
 
 void
-health_routes(struct app *app, struct http_route routes[HEALTH_ROUTE_COUNT])
+health_routes(struct health *health, struct http_route routes[HEALTH_ROUTE_COUNT])
 {
     routes[0] = (struct http_route){
-        .method = "GET", .path = "/healthz", .handler = &health_handler, .ctx = app};
+        .method = "GET", .path = "/healthz", .handler = &health_handler, .ctx = health};
     routes[1] = (struct http_route){
-        .method = "GET", .path = "/readyz", .handler = &readiness_handler, .ctx = app};
+        .method = "GET", .path = "/readyz", .handler = &readiness_handler, .ctx = health};
     routes[2] = (struct http_route){
-        .method = "GET", .path = "/metrics", .handler = &metrics_handler, .ctx = app};
+        .method = "GET", .path = "/metrics", .handler = &metrics_handler, .ctx = health};
 }

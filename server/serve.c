@@ -40,6 +40,7 @@ struct serve_options {
  * server is gone already. */
 struct receiver {
     struct webhooks *webhooks;
+    struct health *health;
     struct http_route routes[MAX_ROUTES];
     struct http_server *server;
 };
@@ -82,13 +83,15 @@ start_receiver(struct receiver *receiver, struct app *app, struct err *err)
     int r = webhooks_new(app, &receiver->webhooks, err);
 
     if (!r)
+        r = health_new(app, &receiver->health, err);
+    if (!r)
         r = load_certificate(app->settings, &certificate, &key, err);
     if (r)
         return r;
     const struct http_route *routes = webhooks_routes(receiver->webhooks, &count);
     for (size_t i = 0; i < count; i++)
         receiver->routes[i] = routes[i];
-    health_routes(app, &receiver->routes[count]);
+    health_routes(receiver->health, &receiver->routes[count]);
     const struct http_options options = {
         .address = listen->address,
         .port = (uint16_t)listen->port,
@@ -119,6 +122,7 @@ static void
 receiver_done(struct receiver *receiver)
 {
     webhooks_free(receiver->webhooks);
+    health_free(receiver->health);
 }
 
 /* Deliveries are taken from the first moment on; what works on them comes up behind. */

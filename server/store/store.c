@@ -145,20 +145,14 @@ store_read(struct store *store, store_fn fn, void *ctx, struct err *err)
     return code;
 }
 
-static int
-ping(struct db *db, void *ctx, struct err *err)
+int
+store_ping(struct db *db, void *ctx, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
 
     (void)ctx;
     const int code = db_prepare(db, "UPDATE health SET pings = pings + 1 WHERE id = 1", &stmt, err);
     return code ? code : db_run(stmt, err);
-}
-
-int
-store_ping(struct store *store, struct err *err)
-{
-    return store_transact(store, ping, NULL, err);
 }
 
 /* An I/O error while copying: of the store or, more likely, of the place that the copy goes to. */

@@ -44,8 +44,8 @@ void store_submit(struct store *store, store_fn fn, store_done_fn done, void *ct
 /* Run `fn` on a reader's connection: one consistent snapshot, no changes allowed.   Thread: any. */
 MUST_CHECK int store_read(struct store *store, store_fn fn, void *ctx, struct err *err);
 
-/* Is the store able to commit? One empty write transaction, flushed.  Errors: ERR_UNAVAILABLE. */
-MUST_CHECK int store_ping(struct store *store, struct err *err);
+/* The smallest change there is, for store_submit() and store_transact(): does the store commit? */
+MUST_CHECK int store_ping(struct db *db, void *ctx, struct err *err);
 
 /* Copy the whole store, consistently, to a new file while it is in use.  Errors: ERR_IO,
  * ERR_CONFLICT the file exists. */

@@ -128,6 +128,13 @@ fixture_insert(struct db *db, void *ctx, struct err *err)
     return delivery_insert(db, &delivery, &insertion->id, err);
 }
 
+/* Does the store commit? */
+static inline int
+fixture_ping(struct store *store, struct err *err)
+{
+    return store_transact(store, store_ping, NULL, err);
+}
+
 /* A reading function: how many deliveries are there? */
 static inline int
 fixture_count(struct db *db, void *ctx, struct err *err)

@@ -108,12 +108,12 @@ TEST(a_full_disk_refuses_and_the_store_recovers)
         CHECK_INT(store_transact(store, fixture_insert, &second, &err), ERR_UNAVAILABLE);
         CHECK_CONTAINS(err.msg, "check its disk, free space and quota");
         CHECK_CONTAINS(err.msg, f.path);
-        CHECK_INT(store_ping(store, &err), ERR_UNAVAILABLE);
+        CHECK_INT(fixture_ping(store, &err), ERR_UNAVAILABLE);
         CHECK_INT(count_deliveries(store), 1); /* reading goes on */
     }
 
     limit_files(RLIM_INFINITY);
-    CHECK_OK(store_ping(store, &err), err);
+    CHECK_OK(fixture_ping(store, &err), err);
     CHECK_OK(store_transact(store, fixture_insert, &second, &err), err);
     CHECK_OK(store_read(store, check_integrity, NULL, &err), err);
     store_close(store);
@@ -183,7 +183,7 @@ TEST(a_commit_that_fails_fails_for_all_and_changes_nothing)
     for (int i = 0; i < COUNT; i++) /* "stored already" would be a lie: nothing is */
         CHECK_INT(submissions[i].code, ERR_UNAVAILABLE);
     CHECK_INT(count_deliveries(store), 0);
-    CHECK_OK(store_ping(store, &err), err);
+    CHECK_OK(fixture_ping(store, &err), err);
     free(submissions);
     store_close(store);
     fixture_done(&f);
@@ -259,13 +259,13 @@ TEST(a_store_moved_away_refuses_until_it_is_back)
 
     fixture_make_dir(&f);
     struct store *store = open_store(f.path);
-    CHECK_OK(store_ping(store, &err), err);
+    CHECK_OK(fixture_ping(store, &err), err);
     char *elsewhere = str_printf("%s/elsewhere", f.dir);
     CHECK_INT(rename(f.path, elsewhere), 0);
-    CHECK_INT(store_ping(store, &err), ERR_UNAVAILABLE);
+    CHECK_INT(fixture_ping(store, &err), ERR_UNAVAILABLE);
     CHECK_CONTAINS(err.msg, "moved or removed");
     CHECK_INT(rename(elsewhere, f.path), 0);
-    CHECK_OK(store_ping(store, &err), err);
+    CHECK_OK(fixture_ping(store, &err), err);
     free(elsewhere);
     store_close(store);
     fixture_done(&f);
@@ -489,7 +489,7 @@ store_large_body(const struct fixture *f)
     struct err err;
 
     struct store *store = open_store(f->path);
-    CHECK_OK(store_ping(store, &err), err);
+    CHECK_OK(fixture_ping(store, &err), err);
     int fd = make_spool(f);
     const int64_t before_kib = peak_kib();
     CHECK_OK(store_transact(store, insert_spooled, &fd, &err), err);

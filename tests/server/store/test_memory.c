@@ -277,7 +277,7 @@ TEST(using_an_open_store)
         __atomic_store_n(&left, -1, __ATOMIC_RELAXED);
         CHECK(code == 0 || code == ERR_NOMEM || code == ERR_UNAVAILABLE || code == ERR_CONFLICT);
         (void)unlink(both.copy);
-        CHECK_OK(store_ping(both.store, &err), err); /* it recovers */
+        CHECK_OK(fixture_ping(both.store, &err), err); /* it recovers */
     }
     store_close(both.store);
     free(both.copy);

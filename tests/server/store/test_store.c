@@ -82,7 +82,7 @@ TEST(open_makes_a_private_file_and_opens_it_again)
     CHECK_INT(facts.st_mode & 0777, 0600);
     struct insertion insertion = {.delivery_id = "a", .body = "{}"};
     CHECK_OK(store_transact(store, fixture_insert, &insertion, &err), err);
-    CHECK_OK(store_ping(store, &err), err);
+    CHECK_OK(fixture_ping(store, &err), err);
     store_close(store);
     store_close(NULL);
 
@@ -204,12 +204,12 @@ TEST(a_store_locked_by_another_process_is_unavailable)
     CHECK_INT(sqlite3_open(f.path, &other), SQLITE_OK);
     CHECK_INT(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     const int64_t begin_ms = clock_mono_ms();
-    CHECK_INT(store_ping(store, &err), ERR_UNAVAILABLE);
+    CHECK_INT(fixture_ping(store, &err), ERR_UNAVAILABLE);
     CHECK_CONTAINS(err.msg, "another process keeps the store locked");
     CHECK(clock_mono_ms() - begin_ms >= SQLITE_BUSY_WAIT_MS - 500);
     CHECK_INT(count_deliveries(store), 0); /* readers are not held up */
     CHECK_INT(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
-    CHECK_OK(store_ping(store, &err), err);
+    CHECK_OK(fixture_ping(store, &err), err);
     sqlite3_close(other);
     store_close(store);
     fixture_done(&f);
@@ -299,7 +299,7 @@ TEST(defects_of_store_functions_are_told_and_contained)
     struct insertion insertion = {.delivery_id = "a", .body = "{}"};
     CHECK_INT(store_read(store, fixture_insert, &insertion, &err), ERR_INTERNAL);
     CHECK_CONTAINS(err.msg, "tried to write");
-    CHECK_OK(store_ping(store, &err), err);
+    CHECK_OK(fixture_ping(store, &err), err);
     CHECK_INT(count_deliveries(store), 0);
     store_close(store);
     fixture_done(&f);
