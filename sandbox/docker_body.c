@@ -175,6 +175,8 @@ cpus(const json_t *answer)
 int
 docker_read_facts(const json_t *answer, struct container_facts *ret_facts, struct err *err)
 {
+    const char *const image = js_str(answer, "Image");
+
     if (!js_at(answer, "HostConfig") || !js_at(answer, "State"))
         return err_set(err, ERR_REMOTE, "the engine's description of a container is not one");
     *ret_facts = (struct container_facts){
@@ -186,6 +188,7 @@ docker_read_facts(const json_t *answer, struct container_facts *ret_facts, struc
         .read_only_root = js_bool(answer, "HostConfig.ReadonlyRootfs", false),
         .pid = js_bool(answer, "State.Running", false) ? js_int(answer, "State.Pid", 0) : 0,
     };
+    (void)snprintf(ret_facts->image, sizeof(ret_facts->image), "%s", image ? image : "");
     return 0;
 }
 

@@ -54,7 +54,8 @@ struct container_facts {
     bool no_new_privileges;
     bool read_only_root;
     bool user_namespace;
-    int64_t pid; /* of process 1, as seen by the host; 0: not running */
+    int64_t pid;     /* of process 1, as seen by the host; 0: not running */
+    char image[128]; /* id of the image that it was made of; "" when the engine does not tell */
 };
 
 struct container_found {

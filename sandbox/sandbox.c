@@ -236,6 +236,19 @@ sandbox_open(const struct sandbox_host *host,
     return 0;
 }
 
+int
+sandbox_image(struct sandbox *sandbox, char ret_id[SANDBOX_IMAGE_BYTES], struct err *err)
+{
+    struct container_facts facts = {0};
+    const int result = engine_inspect(sandbox->engine, sandbox->container, &facts, err);
+
+    if (result == ERR_NOTFOUND)
+        return err_set(err, ERR_REMOTE, "the sandbox's container is gone");
+    if (!result)
+        (void)snprintf(ret_id, SANDBOX_IMAGE_BYTES, "%s", facts.image);
+    return result;
+}
+
 void
 sandbox_close(struct sandbox *sandbox)
 {

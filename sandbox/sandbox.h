@@ -84,6 +84,13 @@ MUST_CHECK int sandbox_open(const struct sandbox_host *host,
                             struct sandbox **ret_sandbox,
                             struct err *err);
 
+#define SANDBOX_IMAGE_BYTES 128
+
+/* The id of the image that the sandbox was made of, as the engine tells it; "" when it does not.
+ * Errors: ERR_UNAVAILABLE engine away; ERR_REMOTE the container is gone. */
+MUST_CHECK int
+sandbox_image(struct sandbox *sandbox, char ret_id[SANDBOX_IMAGE_BYTES], struct err *err);
+
 /* Kill and remove the container and the door. Never fails for the caller: what could not be removed
  * is found by its label later. */
 void sandbox_close(struct sandbox *sandbox);

@@ -125,7 +125,7 @@ gather(struct work *work,
         return err_set(err, ERR_NOMEM, "out of memory");
     for (size_t i = 0; i < count; i++) {
         const struct check_settings *check = &settings->checks[i];
-        const bool red_before = check_status_is_red(round->baseline[i].status);
+        const bool red_before = check_was_red(round->baseline[i].status);
 
         material->checks[i] = str_printf("%s: %s", check->name, check->run);
         if (!material->checks[i])

@@ -8,10 +8,15 @@
 #include "server/limits.h"
 #include "server/store/store.h"
 
+#include <signal.h>
+
 /* What sh answers for a command that it cannot execute or find (POSIX, "Exit Status for Commands").
  */
 #define EXIT_CANNOT_EXECUTE 126
 #define EXIT_NOT_FOUND 127
+
+/* Of a command whose process the kernel killed (128 + SIGKILL), most often for memory. */
+#define EXIT_KILLED 137
 
 bool
 check_status_is_red(enum check_status status)
@@ -29,10 +34,16 @@ check_status_is_red(enum check_status status)
     return true;
 }
 
+bool
+check_was_red(enum check_status baseline)
+{
+    return baseline == CHECK_FAILED;
+}
+
 enum check_verdict
 checks_judge(enum check_status baseline, enum check_status proof)
 {
-    const bool red_before = check_status_is_red(baseline);
+    const bool red_before = check_was_red(baseline);
 
     switch (proof) {
     case CHECK_PASSED:
@@ -45,8 +56,7 @@ checks_judge(enum check_status baseline, enum check_status proof)
         return red_before ? CHECK_VERDICT_RED_BEFORE : CHECK_VERDICT_TIMED_OUT;
     case CHECK_NOT_RUN:
     case CHECK_COULD_NOT_RUN:
-        return baseline == CHECK_COULD_NOT_RUN && proof == baseline ? CHECK_VERDICT_RED_BEFORE
-                                                                    : CHECK_VERDICT_COULD_NOT_RUN;
+        return CHECK_VERDICT_COULD_NOT_RUN;
     }
     return CHECK_VERDICT_COULD_NOT_RUN;
 }
@@ -77,16 +87,29 @@ checks_sum_up(const enum check_verdict *verdicts, size_t count)
     return green > 0 ? VERDICT_VERIFIED : VERDICT_NOT_VERIFIED;
 }
 
-static enum check_status
-status_of(const struct work_step_result *result)
+/* Was a check cut short by what it was given, rather than ended by what it found? */
+static bool
+ran_short(const struct work_step_result *result)
 {
+    return result->out_of_disk || result->out_of_memory ||
+           (result->end == STEP_EXITED && result->status == EXIT_KILLED) ||
+           (result->end == STEP_SIGNALED && result->status == SIGKILL);
+}
+
+/* A baseline that ran short says nothing of the commit: it is no excuse for what is red later. */
+static enum check_status
+status_of(const struct work_step_result *result, enum check_phase phase)
+{
+    const enum check_status red =
+        phase == PHASE_BASELINE && ran_short(result) ? CHECK_COULD_NOT_RUN : CHECK_FAILED;
+
     switch (result->end) {
     case STEP_EXITED:
         if (result->status == EXIT_CANNOT_EXECUTE || result->status == EXIT_NOT_FOUND)
             return CHECK_COULD_NOT_RUN;
-        return result->status == 0 ? CHECK_PASSED : CHECK_FAILED;
+        return result->status == 0 ? CHECK_PASSED : red;
     case STEP_SIGNALED:
-        return CHECK_FAILED;
+        return red;
     case STEP_TIMED_OUT:
         return CHECK_TIMED_OUT;
     case STEP_RUNNING:
@@ -120,7 +143,7 @@ run_once(struct work *work,
     if (r)
         return r;
     *ret_execution = (struct check_execution){
-        .status = status_of(&result),
+        .status = status_of(&result, phase),
         .exit_status = result.end == STEP_SIGNALED ? 128 + result.status : result.status,
         .duration_ms = result.duration_ms,
         .step = result.step,
@@ -193,7 +216,8 @@ record_execution(struct work *work,
     return store_transact(work->app->store, store_execution, &record, err);
 }
 
-/* What a baseline depends on: commit, image, setup and the check itself, hashed. */
+/* What a baseline depends on: commit, image (a name may be given to another one), setup and the
+ * check itself, hashed. */
 static int
 baseline_key(const struct work *work,
              const struct check_settings *check,
@@ -202,7 +226,8 @@ baseline_key(const struct work *work,
 {
     AUTO_DONE(strbuf_done) struct strbuf text = STRBUF_INIT(LIMIT_CONFIG_BYTES);
 
-    strbuf_addf(&text, "%s\n%s\n%s\n", work->task->repository, work->origin, work->image);
+    strbuf_addf(&text, "%s\n%s\n%s\n%s\n", work->task->repository, work->origin, work->image,
+                work->image_id);
     for (size_t i = 0; i < work->settings->setup.count; i++)
         strbuf_addf(&text, "%s%c", work->settings->setup.items[i], '\0');
     strbuf_addf(&text, "\n%s\n%s\n%lld", check->name, check->run,
@@ -270,7 +295,8 @@ checks_measure_baseline(struct work *work,
         if (!r)
             r = baseline_key(work, check, key, err);
         if (!r)
-            r = record_execution(work, check, PHASE_BASELINE, &executions[i], key, err);
+            r = record_execution(work, check, PHASE_BASELINE, &executions[i],
+                                 executions[i].status == CHECK_PASSED ? key : NULL, err);
         if (r)
             return r;
     }
@@ -288,7 +314,7 @@ checks_run(struct work *work,
 {
     for (size_t i = 0; i < work->settings->check_count; i++) {
         const struct check_settings *check = &work->settings->checks[i];
-        const bool expected_red = check_status_is_red(baseline[i].status);
+        const bool expected_red = check_was_red(baseline[i].status);
         int r = expected_red
                     ? run_once(work, box, phase, round, check, &executions[i], err)
                     : run_with_second_look(work, box, phase, round, check, &executions[i], err);

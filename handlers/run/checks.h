@@ -16,6 +16,10 @@ enum run_verdict checks_sum_up(const enum check_verdict *verdicts, size_t count)
 /* Is this execution bad news? */
 bool check_status_is_red(enum check_status status);
 
+/* Does this baseline say that the check fails without any change? One that timed out, ran out of
+ * memory or disk or could not be run says nothing: bad luck is no excuse for a change. */
+bool check_was_red(enum check_status baseline);
+
 /* The baselines at `work->origin` that the store has kept: recorded for this run, and written to
  * `executions` (one for each check of the settings). *ret_complete: none is missing. */
 MUST_CHECK int checks_load_baseline(struct work *work,
@@ -23,7 +27,8 @@ MUST_CHECK int checks_load_baseline(struct work *work,
                                     bool *ret_complete,
                                     struct err *err);
 
-/* Run the missing ones in `box`, where the origin is checked out and set up; they are kept. */
+/* Run the missing ones in `box`, where the origin is checked out and set up. Green ones are kept;
+ * what is red is measured anew each time, for it may be bad luck. */
 MUST_CHECK int checks_measure_baseline(struct work *work,
                                        struct sandbox *box,
                                        struct check_execution *executions,

@@ -127,7 +127,7 @@ static bool
 newly_red(const struct rounds *rounds, size_t check)
 {
     return check_status_is_red(rounds->after[check].status) &&
-           !check_status_is_red(rounds->baseline[check].status);
+           !check_was_red(rounds->baseline[check].status);
 }
 
 static bool

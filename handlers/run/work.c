@@ -269,5 +269,5 @@ work_open_sandbox(struct work *work,
     if (r == ERR_NOTFOUND || r == ERR_INVALID)
         return work_conclude(work, err, OUTCOME_FAILED, "%s", err->msg);
     work->spent = work->spent || r == 0;
-    return r;
+    return r || role != ROLE_WORK ? r : sandbox_image(*ret_box, work->image_id, err);
 }

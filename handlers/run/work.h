@@ -37,6 +37,7 @@ struct work {
     struct repo_settings *settings; /* the repository's own, at the base commit */
     const struct agent_profile *agent;
     const char *image;
+    char image_id[SANDBOX_IMAGE_BYTES]; /* what the image's name meant for the work sandbox */
     char trunk[REPO_COMMIT_BYTES];  /* the base branch's head: the repository's settings are read
                                        there */
     char origin[REPO_COMMIT_BYTES]; /* where the draft leaves the base branch: baseline, guard and

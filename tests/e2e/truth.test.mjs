@@ -70,3 +70,35 @@ describe('what setup leaves', { concurrency: 4 }, () => {
         assert.equal(world.fileAt(repository, 'draftd/1-mend-it', 'generated.txt'), 'generated\non');
     });
 });
+
+describe('a baseline', { concurrency: 4 }, () => {
+    const breaks = 'rm lib.txt; echo x >>notes.txt\n';
+    const unit = (run, more = {}) => ({
+        'lib.txt': 'lib\n', 'unit.sh': run, ...more,
+        '.draftd.yml': 'checks:\n  - { name: unit, run: "sh unit.sh" }\n  - { name: test, run: "sh test.sh" }\n',
+    });
+
+    test('that was red is measured again for the next task', async () => {
+        const until_s = Math.floor(Date.now() / 1000) + 12;
+        const repository = await world.repository('red-once', usual(breaks,
+            unit(`test -f lib.txt && [ "$(date +%s)" -ge ${until_s} ]\n`)), two);
+        await world.label(repository, { number: 1, title: 'Mend it 1' });
+        const first = await world.ended(repository);
+        assert.equal(first.checks.find((check) => check.name === 'unit').verdict, 'was_red_before');
+        await until('the bad luck to end', () => Date.now() / 1000 > until_s);
+        await world.label(repository, { number: 2, title: 'Mend it 2' });
+        await until('the second', () => world.tasks().filter((task) => task.repository === repository && task.state === 'drafted').length === 2);
+        const pull = (await world.pulls(repository)).at(-1);
+        assert.match(pull.body, /\*\*Not verified\*\*: `unit` failed/);
+    });
+
+    for (const [name, how] of [['could not be run', 'exit 127'], ['was killed', 'kill -9 $$'], ['had its child killed', 'exit 137']])
+        test(`that ${name} is no excuse`, async () => {
+            const repository = await world.repository(name.replaceAll(' ', '-'), usual(breaks, unit(`test -f notes.txt || ${how}\ntest -f lib.txt\n`)));
+            await world.label(repository);
+            const shown = await world.ended(repository);
+            assert.equal(shown.checks.find((check) => check.name === 'unit').verdict, 'failed');
+            assert.equal(shown.runs[0].verdict, 'not_verified');
+            assert.equal(shown.runs[0].round, 3);
+        });
+});

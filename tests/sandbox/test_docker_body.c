@@ -129,12 +129,13 @@ TEST(facts_are_read_from_either_engines_form)
     CHECK_INT(facts_of("{\"HostConfig\":{\"Memory\":1024,\"PidsLimit\":3,\"CpuQuota\":50000,"
                        "\"CpuPeriod\":100000,\"NetworkMode\":\"none\",\"ReadonlyRootfs\":true,"
                        "\"SecurityOpt\":[\"label=x\",\"no-new-privileges\"]},"
-                       "\"State\":{\"Running\":true,\"Pid\":42}}",
+                       "\"State\":{\"Running\":true,\"Pid\":42},\"Image\":\"sha256:ab\"}",
                        &facts),
               0);
     CHECK(facts.memory_bytes == 1024 && facts.processes == 3 && facts.pid == 42);
     CHECK(facts.cpus > 0.49 && facts.cpus < 0.51);
     CHECK(facts.no_network && facts.no_new_privileges && facts.read_only_root);
+    CHECK_STR(facts.image, "sha256:ab");
     CHECK_INT(facts_of("{\"HostConfig\":{\"NanoCpus\":2000000000,\"NetworkMode\":\"bridge\","
                        "\"PidsLimit\":null,\"SecurityOpt\":[\"no-new-privileges=false\"]},"
                        "\"State\":{\"Running\":false,\"Pid\":42}}",
@@ -142,6 +143,7 @@ TEST(facts_are_read_from_either_engines_form)
               0);
     CHECK(facts.cpus > 1.99 && !facts.no_network && !facts.no_new_privileges && facts.pid == 0);
     CHECK_INT(facts.memory_bytes, 0);
+    CHECK_STR(facts.image, "");
     CHECK_INT(facts_of("{}", &facts), ERR_REMOTE);
     CHECK_INT(facts_of("[1]", &facts), ERR_REMOTE);
 }

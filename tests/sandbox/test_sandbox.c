@@ -27,6 +27,24 @@ TEST(opens_at_the_commit_on_the_branch)
     CHECK_INT(run->result.status, 0);
 }
 
+TEST(tells_what_the_name_of_its_image_meant)
+{
+    char plain[SANDBOX_IMAGE_BYTES];
+    char other[SANDBOX_IMAGE_BYTES];
+    char again[SANDBOX_IMAGE_BYTES];
+    struct err err = {0};
+
+    fixture_begin();
+    CHECK_OK(sandbox_image(fixture_open_plain(), plain, &err), err);
+    struct sandbox_spec spec = fixture_spec();
+    spec.image = fixture_image("ENV A=b");
+    CHECK_OK(sandbox_image(fixture_open(&spec), other, &err), err);
+    CHECK_OK(sandbox_image(fixture_open_plain(), again, &err), err);
+    CHECK(strlen(plain) >= 64);
+    CHECK(!str_equal(plain, other));
+    CHECK_STR(again, plain);
+}
+
 TEST(reports_exit_status_and_signal)
 {
     fixture_begin();

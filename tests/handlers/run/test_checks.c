@@ -16,12 +16,11 @@ static const enum check_verdict judged[STATUSES][STATUSES] = {
                       CHECK_VERDICT_FLAKY, CHECK_VERDICT_RED_BEFORE, CHECK_VERDICT_COULD_NOT_RUN},
     [CHECK_FLAKY] = {CHECK_VERDICT_COULD_NOT_RUN, CHECK_VERDICT_PASSED, CHECK_VERDICT_FAILED,
                      CHECK_VERDICT_FLAKY, CHECK_VERDICT_TIMED_OUT, CHECK_VERDICT_COULD_NOT_RUN},
-    [CHECK_TIMED_OUT] = {CHECK_VERDICT_COULD_NOT_RUN, CHECK_VERDICT_FIXED, CHECK_VERDICT_RED_BEFORE,
-                         CHECK_VERDICT_FLAKY, CHECK_VERDICT_RED_BEFORE,
-                         CHECK_VERDICT_COULD_NOT_RUN},
-    [CHECK_COULD_NOT_RUN] = {CHECK_VERDICT_COULD_NOT_RUN, CHECK_VERDICT_FIXED,
-                             CHECK_VERDICT_RED_BEFORE, CHECK_VERDICT_FLAKY,
-                             CHECK_VERDICT_RED_BEFORE, CHECK_VERDICT_RED_BEFORE},
+    [CHECK_TIMED_OUT] = {CHECK_VERDICT_COULD_NOT_RUN, CHECK_VERDICT_PASSED, CHECK_VERDICT_FAILED,
+                         CHECK_VERDICT_FLAKY, CHECK_VERDICT_TIMED_OUT, CHECK_VERDICT_COULD_NOT_RUN},
+    [CHECK_COULD_NOT_RUN] = {CHECK_VERDICT_COULD_NOT_RUN, CHECK_VERDICT_PASSED,
+                             CHECK_VERDICT_FAILED, CHECK_VERDICT_FLAKY, CHECK_VERDICT_TIMED_OUT,
+                             CHECK_VERDICT_COULD_NOT_RUN},
 };
 
 TEST(red_is_what_failed_hung_or_did_not_start)
@@ -32,6 +31,12 @@ TEST(red_is_what_failed_hung_or_did_not_start)
     CHECK(!check_status_is_red(CHECK_FLAKY));
     CHECK(check_status_is_red(CHECK_TIMED_OUT));
     CHECK(check_status_is_red(CHECK_COULD_NOT_RUN));
+}
+
+TEST(only_a_check_that_failed_was_red)
+{
+    for (unsigned before = 0; before < STATUSES; before++)
+        CHECK_INT(check_was_red(before), before == CHECK_FAILED);
 }
 
 TEST(a_check_is_judged_by_baseline_and_proof)
