@@ -1,14 +1,16 @@
-/* The walk through the workspace. What cannot be measured (nesting beyond the stack, a directory
- * that cannot be opened even with its permissions mended) counts as too much: hiding does not help.
- */
+/* The walk through the workspace, then through what processes hold open of it without a name. What
+ * cannot be measured (nesting beyond the stack, a directory that cannot be opened even with its
+ * permissions mended) counts as too much: hiding does not help. */
 #include "sandbox/runner/disk.h"
 
 #include "sandbox/runner/now.h"
+#include "sandbox/runner/open_files.h"
 #include "server/base/cleanup.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -23,6 +25,10 @@
 #define URGENT_CHECK_MS 250
 #define BLOCK_BYTES 512U /* of st_blocks */
 #define FULL_BYTES (128U * 1024)
+#define BYTES_PER_ENTRY 8192U
+#define ENTRIES_LEAST 200000U
+#define MIB UINT64_C(1048576)
+#define REASON_BYTES 128U
 
 /* A directory on the way down. */
 struct level {
@@ -31,39 +37,97 @@ struct level {
     mode_t mode;
 };
 
+/* What the file system has left. */
+struct room {
+    uint64_t bytes;
+    uint64_t inodes;
+};
+
+enum phase { PHASE_PAUSE, PHASE_TREE, PHASE_OPEN_FILES };
+
 struct disk_watch {
     const char *directory; /* borrowed */
-    uint64_t limit_bytes;
-    uint64_t total_bytes;   /* of the walk under way */
-    uint64_t last_bytes;    /* of the last complete walk */
-    uint64_t free_at_start; /* of the file system, when the walk under way began */
-    int64_t next_ms;        /* when to go on */
-    int64_t next_pass_ms;   /* when to begin the next walk, unless it is urgent */
-    bool over;
+    const char *processes; /* borrowed */
+    struct disk_limits limits;
+    uint64_t total_bytes; /* of the walk under way */
+    uint64_t total_entries;
+    uint64_t last_bytes; /* of the last complete walk */
+    uint64_t last_entries;
+    struct room room_at_start; /* when the walk under way began */
+    int64_t next_ms;           /* when to go on */
+    int64_t next_pass_ms;      /* when to begin the next walk, unless it is urgent */
+    char reason[REASON_BYTES]; /* "": no limit was passed */
+    enum phase phase;
+    struct open_files open_files;
     int depth;
     struct level stack[DEPTH_MAX];
 };
 
-static uint64_t
-free_bytes(const char *directory)
+static struct room
+room_of(const char *directory)
 {
     struct statvfs fs;
 
-    return statvfs(directory, &fs) ? 0 : (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (statvfs(directory, &fs))
+        return (struct room){0};
+    return (struct room){.bytes = (uint64_t)fs.f_bavail * fs.f_frsize, .inodes = fs.f_favail};
+}
+
+uint64_t
+disk_entries_for(uint64_t bytes)
+{
+    const uint64_t entries = bytes / BYTES_PER_ENTRY;
+
+    return entries < ENTRIES_LEAST ? ENTRIES_LEAST : entries;
 }
 
 struct disk_watch *
-disk_watch_new(const char *directory, uint64_t limit_bytes)
+disk_watch_new(const char *directory, const char *processes, const struct disk_limits *limits)
 {
     struct disk_watch *const watch = calloc(1, sizeof(*watch));
 
     if (watch) {
         watch->directory = directory;
-        watch->limit_bytes = limit_bytes;
-        watch->free_at_start = free_bytes(directory);
+        watch->processes = processes;
+        watch->limits = *limits;
+        watch->room_at_start = room_of(directory);
+        if (watch->limits.free_bytes > watch->room_at_start.bytes / 2)
+            watch->limits.free_bytes = watch->room_at_start.bytes / 2;
         watch->next_pass_ms = runner_now_ms() + PASS_PAUSE_MS;
     }
     return watch;
+}
+
+const char *
+disk_watch_reason(const struct disk_watch *watch)
+{
+    return watch->reason[0] ? watch->reason : NULL;
+}
+
+static bool
+is_over(const struct disk_watch *watch)
+{
+    return watch->reason[0] != 0;
+}
+
+static void
+cannot_measure(struct disk_watch *watch)
+{
+    snprintf(watch->reason, sizeof(watch->reason),
+             "the work tree has a directory that cannot be looked into, or too deep a one");
+}
+
+/* Hold what was counted against the limits. */
+static void
+judge(struct disk_watch *watch)
+{
+    if (watch->total_bytes > watch->limits.bytes)
+        snprintf(watch->reason, sizeof(watch->reason), "the work tree takes over %llu MiB of disk",
+                 (unsigned long long)(watch->limits.bytes / MIB));
+    else if (watch->total_entries > watch->limits.entries)
+        snprintf(watch->reason, sizeof(watch->reason),
+                 "the work tree has over %llu files and directories",
+                 (unsigned long long)watch->limits.entries);
 }
 
 static void
@@ -72,7 +136,7 @@ ascend(struct disk_watch *watch)
     struct level *const level = &watch->stack[--watch->depth];
 
     if (level->mended && fchmod(dirfd(level->dir), level->mode))
-        watch->over = true;
+        cannot_measure(watch);
     closedir(TAKE(level->dir));
 }
 
@@ -89,6 +153,7 @@ disk_watch_free(struct disk_watch *watch)
     if (!watch)
         return;
     unwind(watch);
+    open_files_done(&watch->open_files);
     free(watch);
 }
 
@@ -109,13 +174,14 @@ static void
 descend(struct disk_watch *watch, int parent, const char *name, mode_t mode)
 {
     if (watch->depth == DEPTH_MAX) {
-        watch->over = true;
+        cannot_measure(watch);
         return;
     }
     bool mended;
     const int fd = open_directory(parent, name, mode & 07777, &mended);
     if (fd < 0) {
-        watch->over = watch->over || (errno != ENOENT && errno != ENOTDIR && errno != ELOOP);
+        if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+            cannot_measure(watch);
         return;
     }
     DIR *const dir = fdopendir(fd);
@@ -137,29 +203,71 @@ count_entry(struct disk_watch *watch, int parent, const char *name)
     if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW))
         return;
     const uint64_t bytes = (uint64_t)st.st_blocks * BLOCK_BYTES;
+    watch->total_entries++;
     if (S_ISDIR(st.st_mode)) {
         watch->total_bytes += bytes;
         descend(watch, parent, name, st.st_mode);
-    } else {
+    } else if (st.st_nlink > 0) { /* or removed just now */
         watch->total_bytes += bytes / st.st_nlink;
     }
-    watch->over = watch->over || watch->total_bytes > watch->limit_bytes;
+    judge(watch);
+}
+
+static void
+walk_tree(struct disk_watch *watch)
+{
+    DIR *const dir = watch->stack[watch->depth - 1].dir;
+    const struct dirent *const entry = readdir(dir);
+
+    if (entry)
+        count_entry(watch, dirfd(dir), entry->d_name);
+    else
+        ascend(watch);
+}
+
+/* Count one open file. At the end of them the walk is complete. */
+static void
+walk_open_files(struct disk_watch *watch)
+{
+    bool found;
+    uint64_t bytes;
+    const int more = open_files_next(&watch->open_files, &found, &bytes);
+
+    if (more < 0)
+        cannot_measure(watch);
+    if (more <= 0) {
+        watch->phase = PHASE_PAUSE;
+    } else if (found) {
+        watch->total_entries++;
+        watch->total_bytes += bytes;
+        judge(watch);
+    }
+}
+
+static void
+begin_open_files(struct disk_watch *watch)
+{
+    struct stat st;
+
+    if (stat(watch->directory, &st) ||
+        open_files_begin(&watch->open_files, watch->processes, st.st_dev))
+        cannot_measure(watch);
+    watch->phase = PHASE_OPEN_FILES;
 }
 
 /* Look at up to SLICE_ENTRIES entries.  Returns false when the walk is complete. */
 static bool
 walk_some(struct disk_watch *watch)
 {
-    for (int i = 0; i < SLICE_ENTRIES && watch->depth > 0; i++) {
-        DIR *const dir = watch->stack[watch->depth - 1].dir;
-        const struct dirent *const entry = readdir(dir);
-        if (entry) {
-            count_entry(watch, dirfd(dir), entry->d_name);
-        } else {
-            ascend(watch);
-        }
+    for (int i = 0; i < SLICE_ENTRIES && watch->phase != PHASE_PAUSE; i++) {
+        if (watch->depth > 0)
+            walk_tree(watch);
+        else if (watch->phase == PHASE_TREE)
+            begin_open_files(watch);
+        else
+            walk_open_files(watch);
     }
-    return watch->depth > 0;
+    return watch->phase != PHASE_PAUSE;
 }
 
 static void
@@ -167,18 +275,28 @@ walk_begin(struct disk_watch *watch)
 {
     unwind(watch);
     watch->total_bytes = 0;
-    watch->free_at_start = free_bytes(watch->directory);
+    watch->total_entries = 0;
+    watch->room_at_start = room_of(watch->directory);
+    watch->phase = PHASE_TREE;
     descend(watch, AT_FDCWD, watch->directory, S_IRWXU);
 }
 
-/* Has the file system lost more than half of what the workspace may still take? */
+/* Has the file system lost more than half of what the workspace may still take?  And is there
+ * anything left of it: many sandboxes share it, and not all that one takes can be seen. */
 static bool
-urgent(const struct disk_watch *watch)
+urgent(struct disk_watch *watch)
 {
-    const uint64_t now = free_bytes(watch->directory);
+    const struct room now = room_of(watch->directory);
+    const struct room then = watch->room_at_start;
 
-    return now < watch->free_at_start &&
-           watch->free_at_start - now > (watch->limit_bytes - watch->last_bytes) / 2;
+    if (now.bytes < watch->limits.free_bytes)
+        snprintf(watch->reason, sizeof(watch->reason),
+                 "the disk of the work trees has under %llu MiB left",
+                 (unsigned long long)(watch->limits.free_bytes / MIB));
+    return (now.bytes < then.bytes &&
+            then.bytes - now.bytes > (watch->limits.bytes - watch->last_bytes) / 2) ||
+           (now.inodes < then.inodes &&
+            then.inodes - now.inodes > (watch->limits.entries - watch->last_entries) / 2);
 }
 
 bool
@@ -186,30 +304,31 @@ disk_watch_step(struct disk_watch *watch, int64_t now_ms, int64_t *ret_next_ms)
 {
     if (now_ms < watch->next_ms) {
         *ret_next_ms = watch->next_ms;
-        return watch->over;
+        return is_over(watch);
     }
     const bool hurry = urgent(watch);
-    if (watch->depth == 0) {
+    if (watch->phase == PHASE_PAUSE) {
         if (!hurry && now_ms < watch->next_pass_ms) {
             watch->next_ms = now_ms + URGENT_CHECK_MS;
             *ret_next_ms = watch->next_ms;
-            return watch->over;
+            return is_over(watch);
         }
         walk_begin(watch);
     }
     bool more = true;
     int64_t end_ms = now_ms;
-    while (more && !watch->over && end_ms < now_ms + SLICE_MS) {
+    while (more && !is_over(watch) && end_ms < now_ms + SLICE_MS) {
         more = walk_some(watch);
         end_ms = runner_now_ms();
     }
     watch->next_ms = end_ms + 1 + (end_ms - now_ms) * (hurry ? PAUSE_URGENT_FACTOR : PAUSE_FACTOR);
     if (!more) {
         watch->last_bytes = watch->total_bytes;
+        watch->last_entries = watch->total_entries;
         watch->next_pass_ms = end_ms + PASS_PAUSE_MS;
     }
     *ret_next_ms = watch->next_ms;
-    return watch->over;
+    return is_over(watch);
 }
 
 bool
@@ -218,9 +337,9 @@ disk_watch_finish(struct disk_watch *watch, int64_t budget_ms)
     const int64_t end_ms = runner_now_ms() + budget_ms;
 
     walk_begin(watch);
-    while (walk_some(watch) && !watch->over && runner_now_ms() < end_ms)
+    while (walk_some(watch) && !is_over(watch) && runner_now_ms() < end_ms)
         continue;
-    return watch->over;
+    return is_over(watch);
 }
 
 bool

@@ -26,6 +26,7 @@
 #define DRAINS_MAX 64
 #define LAST_READS_MAX 32 /* pieces taken after the end from a pipe that others still hold */
 #define DISK_LAST_WALK_MS 2000
+#define DISK_FREE_BYTES (UINT64_C(1) << 30) /* of the host, whatever sandboxes may still take */
 
 enum state { STATE_IDLE, STATE_INPUT, STATE_RUNNING };
 
@@ -120,7 +121,12 @@ step_start(struct runner *runner)
     if (processes_list(&runner->keep))
         return step_not_started(runner, errno);
     if (step->disk_bytes > 0) {
-        runner->disk = disk_watch_new(runner->workspace, step->disk_bytes);
+        runner->disk = disk_watch_new(runner->workspace, "/proc",
+                                      &(const struct disk_limits){
+                                          .bytes = step->disk_bytes,
+                                          .entries = disk_entries_for(step->disk_bytes),
+                                          .free_bytes = DISK_FREE_BYTES,
+                                      });
         if (!runner->disk)
             return step_not_started(runner, ENOMEM);
     }
@@ -245,6 +251,27 @@ last_output(struct runner *runner, int *fd, enum frame_type type)
     return 0;
 }
 
+/* Look at the disk for the last time, and say which limit was passed.  Returns 0, or -1 when the
+ * connection is over. */
+static int
+last_look(struct runner *runner)
+{
+    char line[PROTOCOL_GAP_BYTES];
+
+    if (!runner->disk) {
+        runner->out_of_disk = disk_full(runner->workspace);
+        return 0;
+    }
+    runner->out_of_disk = runner->out_of_disk || disk_watch_finish(runner->disk, DISK_LAST_WALK_MS);
+    if (!runner->out_of_disk || runner->step.raw)
+        return 0;
+    const int len = snprintf(line, sizeof(line), "[%s]\n", disk_watch_reason(runner->disk));
+    if (link_wait_room(&runner->link))
+        return -1;
+    output_take(&runner->output, &runner->link, FRAME_STDERR, bytes_of(line, (size_t)len));
+    return 0;
+}
+
 /* The main process ended, or must: end the rest, and report. */
 static int
 step_finish(struct runner *runner)
@@ -255,8 +282,9 @@ step_finish(struct runner *runner)
         processes_end(&runner->keep, runner->child.pid, &runner->wait_status, &runner->reaped);
     if (!runner->reaped)
         runner->wait_status = SIGKILL;
+    const int64_t ended_ms = runner_now_ms();
     if (last_output(runner, &runner->child.out, FRAME_STDOUT) ||
-        last_output(runner, &runner->child.err, FRAME_STDERR) ||
+        last_output(runner, &runner->child.err, FRAME_STDERR) || last_look(runner) ||
         output_finish(&runner->output, &runner->link))
         return -1;
     const bool exited = WIFEXITED(runner->wait_status);
@@ -264,17 +292,13 @@ step_finish(struct runner *runner)
         .end = exited ? STEP_EXITED : STEP_SIGNALED,
         .status =
             (uint32_t)(exited ? WEXITSTATUS(runner->wait_status) : WTERMSIG(runner->wait_status)),
+        .out_of_disk = runner->out_of_disk,
         .out_of_memory = memory_kills() > runner->memory_kills,
-        .duration_ms = (uint64_t)(runner_now_ms() - runner->started_ms),
+        .duration_ms = (uint64_t)(ended_ms - runner->started_ms),
         .dropped_bytes = runner->output.dropped,
     };
     if (runner->timed_out)
         exit.end = STEP_TIMED_OUT;
-    if (runner->disk)
-        exit.out_of_disk =
-            runner->out_of_disk || disk_watch_finish(runner->disk, DISK_LAST_WALK_MS);
-    else
-        exit.out_of_disk = disk_full(runner->workspace);
     exit.out_of_disk |= exit.end == STEP_SIGNALED && exit.status == SIGXFSZ;
     return step_report(runner, exit);
 }

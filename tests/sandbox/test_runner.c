@@ -8,8 +8,14 @@
 #include "tests/harness/test.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct link wire;
@@ -106,6 +112,7 @@ TEST(raw_output_has_no_tail)
 }
 
 static char *tree;
+static char *holders; /* in the place of /proc, where all of this machine's are */
 
 static void
 tree_begin(void)
@@ -113,6 +120,7 @@ tree_begin(void)
     struct err err = {0};
 
     CHECK_OK(fs_make_temp_dir("/tmp", "disk", &tree, &err), err);
+    CHECK_OK(fs_make_temp_dir("/tmp", "proc", &holders, &err), err);
 }
 
 static void
@@ -121,8 +129,10 @@ tree_end(void)
     struct err err = {0};
 
     CHECK_OK(fs_remove_tree(tree, &err), err);
+    CHECK_OK(fs_remove_tree(holders, &err), err);
     free(tree);
-    tree = NULL;
+    free(holders);
+    tree = holders = NULL;
 }
 
 static void
@@ -137,15 +147,24 @@ add_file(const char *name, size_t bytes)
         CHECK_INT(write(fd, zeros, sizeof(zeros)), sizeof(zeros));
 }
 
-static bool
-over(uint64_t limit)
+/* Which limit the tree is over; "" for none. */
+static const char *
+reason(const struct disk_limits *limits)
 {
-    struct disk_watch *const watch = disk_watch_new(tree, limit);
+    static char text[256];
+    struct disk_watch *const watch = disk_watch_new(tree, holders, limits);
 
     CHECK(watch);
-    const bool result = disk_watch_finish(watch, 60000);
+    const bool over = disk_watch_finish(watch, 60000);
+    snprintf(text, sizeof(text), "%s", over ? disk_watch_reason(watch) : "");
     disk_watch_free(watch);
-    return result;
+    return text;
+}
+
+static bool
+over(uint64_t bytes)
+{
+    return reason(&(const struct disk_limits){.bytes = bytes, .entries = 100000})[0] != 0;
 }
 
 TEST(a_tree_is_measured_with_its_directories_and_links_once)
@@ -180,6 +199,158 @@ TEST(nesting_without_end_counts_as_too_much)
     tree_end();
 }
 
+TEST(many_names_count_as_too_much_however_small)
+{
+    char name[32];
+    tree_begin();
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof(name), "f%d", i);
+        add_file(name, 0);
+    }
+    struct disk_limits limits = {.bytes = UINT64_C(1) << 30, .entries = 100};
+    CHECK_STR(reason(&limits), "");
+    limits.entries = 99;
+    CHECK_STR(reason(&limits), "the work tree has over 99 files and directories");
+    CHECK_INT(disk_entries_for(UINT64_C(64) << 20), 200000);
+    CHECK_INT(disk_entries_for(UINT64_C(16) << 30), UINT64_C(2) << 20);
+    tree_end();
+}
+
+/* Open a file of the tree that has no name any more. */
+static int
+open_unlinked(size_t bytes)
+{
+    auto_free char *path = str_printf("%s/gone", tree);
+
+    add_file("gone", bytes);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    CHECK(fd >= 0);
+    CHECK_INT(unlink(path), 0);
+    return fd;
+}
+
+/* Have a process looked at. */
+static void
+show(pid_t pid)
+{
+    auto_free char *from = str_printf("/proc/%d", (int)pid);
+    auto_free char *to = str_printf("%s/%d", holders, (int)pid);
+
+    CHECK_INT(symlink(from, to), 0);
+}
+
+/* Wait in a process of its own, with what is open here. */
+static pid_t
+hold(void)
+{
+    const pid_t pid = fork();
+
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        pause();
+        _exit(0);
+    }
+    CHECK(pid > 0);
+    show(pid);
+    return pid;
+}
+
+static void
+let_go(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    CHECK_INT(waitpid(pid, NULL, 0), pid);
+}
+
+TEST(open_files_without_a_name_count_once_for_all_who_hold_them)
+{
+    pid_t pids[3];
+    tree_begin();
+    const int first = open_unlinked(1000000);
+    const int second = open_unlinked(500000);
+    show(getpid()); /* not looked at: it is the runner's */
+    CHECK(!over(500000));
+    for (int i = 0; i < 3; i++)
+        pids[i] = hold();
+    close(first);
+    close(second);
+    CHECK(over(1400000));
+    CHECK(!over(1600000));
+    CHECK_STR(reason(&(const struct disk_limits){.bytes = UINT64_C(1) << 30, .entries = 1}),
+              "the work tree has over 1 files and directories");
+    for (int i = 0; i < 3; i++)
+        let_go(pids[i]);
+    CHECK(!over(500000));
+    tree_end();
+}
+
+/* Keep what is open in a table of this thread's own, and say so to the pipe that is given. */
+static void *
+hold_alone(void *ctx)
+{
+    const int *const said = ctx;
+
+    if (unshare(CLONE_FILES) == 0 && write(*said, "x", 1) == 1)
+        pause();
+    return NULL;
+}
+
+TEST(open_files_of_one_thread_are_found)
+{
+    int said[2];
+    char byte;
+    tree_begin();
+    const int fd = open_unlinked(1000000);
+    CHECK_INT(pipe(said), 0);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        pthread_t thread;
+        int own[2];
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (pipe(own) || pthread_create(&thread, NULL, hold_alone, &own[1]) ||
+            read(own[0], &byte, 1) != 1 || close(fd) || write(said[1], "x", 1) != 1)
+            _exit(1);
+        pause();
+        _exit(0);
+    }
+    close(fd);
+    CHECK_INT(read(said[0], &byte, 1), 1);
+    show(pid);
+    CHECK(over(500000));
+    let_go(pid);
+    CHECK(!over(500000));
+    close(said[0]);
+    close(said[1]);
+    tree_end();
+}
+
+TEST(a_disk_that_fills_up_ends_it_whoever_fills_it)
+{
+    tree_begin();
+    if (mount("tmpfs", tree, "tmpfs", 0, "size=8m")) {
+        printf("# skipped: may not mount\n");
+        tree_end();
+        return;
+    }
+    const struct disk_limits limits = {
+        .bytes = UINT64_C(1) << 30, .entries = 100000, .free_bytes = UINT64_C(1) << 30};
+    struct disk_watch *const watch = disk_watch_new(tree, holders, &limits);
+    int64_t next_ms = 0;
+    CHECK(watch);
+    const int fd = open_unlinked(3000000);
+    bool full = disk_watch_step(watch, runner_now_ms(), &next_ms);
+    const int more = open_unlinked(3000000);
+    const bool fuller = disk_watch_step(watch, next_ms, &next_ms);
+    const char *const told = disk_watch_reason(watch);
+    close(fd);
+    close(more);
+    CHECK_INT(umount(tree), 0);
+    CHECK(!full && fuller);
+    CHECK_STR(told, "the disk of the work trees has under 4 MiB left");
+    disk_watch_free(watch);
+    tree_end();
+}
+
 TEST(the_watch_takes_its_time_and_comes_to_the_same)
 {
     tree_begin();
@@ -188,7 +359,8 @@ TEST(the_watch_takes_its_time_and_comes_to_the_same)
         snprintf(name, sizeof(name), "f%d", i);
         add_file(name, 1);
     }
-    struct disk_watch *const watch = disk_watch_new(tree, UINT64_C(6) << 20);
+    struct disk_watch *const watch = disk_watch_new(
+        tree, holders, &(const struct disk_limits){.bytes = UINT64_C(6) << 20, .entries = 100000});
     int64_t now_ms = runner_now_ms();
     int64_t next_ms = 0;
     bool full = disk_watch_step(watch, now_ms, &next_ms);

@@ -330,6 +330,35 @@ TEST(one_file_cannot_pass_the_disk_limit_on_a_volume)
     CHECK(run->result.out_of_disk);
 }
 
+TEST(deleted_files_that_are_held_open_count_on_a_volume)
+{
+    fixture_begin();
+    fixture_host()->workspace_in_memory = false;
+    fixture_open_plain();
+    const struct fixture_run *run =
+        fixture_run("for n in 3 4 5 6 7 8 9; do eval \"exec $n>f\"; rm f; head -c 20000000 "
+                    "/dev/zero >&$n; done; sleep 20");
+    CHECK(run->result.out_of_disk);
+    CHECK(run->result.duration_ms < 15000);
+    CHECK_STR(run->output, "[the work tree takes over 64 MiB of disk]\n");
+    run = fixture_run("exec 3>f; rm f; head -c 20000000 /dev/zero >&3; sleep 3; echo fits");
+    CHECK_STR(run->output, "fits\n");
+    CHECK(!run->result.out_of_disk);
+}
+
+TEST(files_without_end_are_too_much_on_a_volume)
+{
+    fixture_begin();
+    fixture_host()->workspace_in_memory = false;
+    fixture_open_plain();
+    const struct fixture_run *const run =
+        fixture_run("exec perl -e 'for $d (1..5) { mkdir $d; open F, \">$d/a\"; for (1..60000) { "
+                    "link \"$d/a\", \"$d/$_\" } }'");
+    CHECK(run->result.out_of_disk);
+    CHECK_STR(run->output, "[the work tree has over 200000 files and directories]\n");
+    printf("# ended after %lld ms\n", (long long)run->result.duration_ms);
+}
+
 TEST(memory_over_the_limit_is_told)
 {
     fixture_begin();
