@@ -146,6 +146,42 @@ drop_asker(void *state)
     free(state);
 }
 
+/* What the server counts by itself. */
+static void
+append_http(struct strbuf *text, const struct http_server *server)
+{
+    struct http_counters counters;
+
+    http_server_counters(server, &counters);
+    const struct metric_value values[] = {
+        {.name = "draftd_http_connections_total",
+         .help = "Connections accepted.",
+         .value = counters.connections},
+        {.name = "draftd_http_connections_refused_total",
+         .help = "Connections closed at once because there were too many.",
+         .value = counters.refused_connections},
+        {.name = "draftd_http_connections_open",
+         .help = "Connections that are open.",
+         .may_fall = true,
+         .value = counters.open_connections},
+        {.name = "draftd_http_requests_total",
+         .help = "Requests whose head was read.",
+         .value = counters.requests},
+        {.name = "draftd_http_timeouts_total",
+         .help = "Connections closed because the client was too slow.",
+         .value = counters.timed_out},
+    };
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+        metrics_append_value(text, &values[i]);
+    if (counters.certificate_expires_ms > 0)
+        metrics_append_value(
+            text, &(struct metric_value){
+                      .name = "draftd_tls_certificate_expires_timestamp_seconds",
+                      .help = "When the TLS certificate ends to be valid, in Unix time.",
+                      .may_fall = true,
+                      .value = (uint64_t)(counters.certificate_expires_ms / MS_PER_SECOND)});
+}
+
 static void
 answer_metrics(void *ctx, void *state, const struct http_body *body, struct http_exchange *exchange)
 {
@@ -155,6 +191,7 @@ answer_metrics(void *ctx, void *state, const struct http_body *body, struct http
     (void)state;
     (void)body;
     metrics_append(&text);
+    append_http(&text, http_exchange_server(exchange));
     http_answer(exchange, 200, "text/plain; version=0.0.4; charset=utf-8",
                 bytes_of(strbuf_str(&text), text.len));
 }

@@ -34,10 +34,20 @@ metric_count(enum metric metric)
 }
 
 void
+metrics_append_value(struct strbuf *buf, const struct metric_value *value)
+{
+    strbuf_addf(buf, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", value->name, value->help,
+                value->name, value->may_fall ? "gauge" : "counter", value->name, value->value);
+}
+
+void
 metrics_append(struct strbuf *buf)
 {
     for (size_t i = 0; i < METRIC_COUNT; i++)
-        strbuf_addf(buf, "# HELP %s %s\n# TYPE %s counter\n%s %" PRIu64 "\n", facts[i].name,
-                    facts[i].help, facts[i].name, facts[i].name,
-                    atomic_load_explicit(&counters[i], memory_order_relaxed));
+        metrics_append_value(buf,
+                             &(struct metric_value){
+                                 .name = facts[i].name,
+                                 .help = facts[i].help,
+                                 .value = atomic_load_explicit(&counters[i], memory_order_relaxed),
+                             });
 }

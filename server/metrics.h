@@ -23,3 +23,13 @@ void metric_count(enum metric metric);
 
 /* Append all counters. */
 void metrics_append(struct strbuf *buf);
+
+/* A number that is kept elsewhere. */
+struct metric_value {
+    const char *name;
+    const char *help;
+    bool may_fall; /* a gauge, not a counter */
+    uint64_t value;
+};
+
+void metrics_append_value(struct strbuf *buf, const struct metric_value *value);

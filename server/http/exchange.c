@@ -313,3 +313,9 @@ http_answer_error(struct http_exchange *exchange, const struct err *error)
                      err_name(error->code), error->msg);
     deliver(exchange);
 }
+
+const struct http_server *
+http_exchange_server(const struct http_exchange *exchange)
+{
+    return loop_shared(exchange->loop)->server;
+}

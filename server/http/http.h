@@ -15,8 +15,8 @@ struct http_server;
 struct http_request;
 struct http_exchange;
 
-/* A request's head. Everything borrowed, for the handler's `begin` only. */
-/* NULL when absent; names are compared without case.  A header sent twice with different values:
+/* A request's head. Everything borrowed, for the handler's `begin` only.
+ * NULL when absent; names are compared without case.  A header sent twice with different values:
  * the first. */
 const char *http_request_header(const struct http_request *request, const char *name);
 const char *http_request_peer(const struct http_request *request); /* "192.0.2.7" */
@@ -65,6 +65,9 @@ void http_answer_json_status(struct http_exchange *exchange, unsigned status, co
 
 /* Answer with err_http_status() and {"error":"NAME","message":"TEXT"}. */
 void http_answer_error(struct http_exchange *exchange, const struct err *error);
+
+/* The server that the request came to. Borrowed, inside `finish` only. */
+const struct http_server *http_exchange_server(const struct http_exchange *exchange);
 
 struct http_options {
     const char *address;         /* numeric IPv4 or IPv6 */

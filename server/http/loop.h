@@ -42,6 +42,7 @@ struct http_conn {
 
 /* What all loops of a server share. Only the atomics change after the start. */
 struct http_shared {
+    const struct http_server *server;
     const struct http_route *routes;
     size_t route_count;
     char *spool_dir;

@@ -133,6 +133,7 @@ prepare(struct http_server *server,
         per_address = options->max_connections_per_address;
     if (options->behind_proxy)
         per_address = 0;
+    shared->server = server;
     shared->listen_fd = -1;
     shared->routes = options->routes;
     shared->route_count = options->route_count;

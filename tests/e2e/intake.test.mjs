@@ -175,6 +175,10 @@ describe('the operator\'s view', () => {
         };
         assert.equal(JSON.parse(await get('/healthz')).status, 'ok');
         assert.equal(JSON.parse(await get('/readyz')).status, 'ready');
-        assert.match(await get('/metrics'), /^draftd_deliveries_stored_total [1-9]/m);
+        const metrics = await get('/metrics');
+        assert.match(metrics, /^draftd_deliveries_stored_total [1-9]/m);
+        assert.match(metrics, /^draftd_http_requests_total [1-9]/m);
+        const expires = Number(/^draftd_tls_certificate_expires_timestamp_seconds (\d+)$/m.exec(metrics)[1]);
+        assert.ok(expires > Date.now() / 1000 + 9 * 365 * 86400);
     });
 });

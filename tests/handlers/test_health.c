@@ -9,6 +9,7 @@
 
 #include "handlers/health.h"
 #include "server/http/http.h"
+#include "server/metrics.h"
 #include "tests/server/http/client.h"
 
 #define PINGS "SELECT pings FROM health"
@@ -184,6 +185,29 @@ TEST(a_full_disk_is_not_ready_until_there_is_room)
     CHECK(bad);
     CHECK(!strstr(bad + 1, "event=store_not_ready")); /* asked twice, told once */
     CHECK(strstr(bad, "event=store_ready"));
+    place_close(&p);
+}
+
+TEST(metrics_tell_what_the_server_counts)
+{
+    struct place p;
+    struct reply reply;
+
+    place_open(&p);
+    metric_count(METRIC_RUNS_CLAIMED);
+    CHECK_INT(get(&p, "/healthz", &reply), 200);
+    CHECK_INT(get(&p, "/metrics", &reply), 200);
+    CHECK(reply_has(&reply, "Content-Type: text/plain; version=0.0.4; charset=utf-8"));
+    CHECK_CONTAINS(reply.body, "# HELP draftd_runs_claimed_total Runs taken by a worker.\n"
+                               "# TYPE draftd_runs_claimed_total counter\n"
+                               "draftd_runs_claimed_total 1\n");
+    CHECK_CONTAINS(reply.body, "\ndraftd_http_connections_total 2\n");
+    CHECK_CONTAINS(reply.body, "\ndraftd_http_requests_total 2\n");
+    CHECK_CONTAINS(reply.body, "\ndraftd_http_connections_refused_total 0\n");
+    CHECK_CONTAINS(reply.body, "\ndraftd_http_timeouts_total 0\n");
+    CHECK_CONTAINS(reply.body, "\n# TYPE draftd_http_connections_open gauge\n"
+                               "draftd_http_connections_open ");
+    CHECK(!strstr(reply.body, "draftd_tls_")); /* it listens without */
     place_close(&p);
 }
 
