@@ -19,6 +19,7 @@ is_live(const struct live *live, int64_t run)
     return live->ask && live->ask(live->ctx, run);
 }
 
+/* Goes on after one that cannot be removed; its error is returned at the end. */
 static int
 remove_containers(const struct sandbox_host *host,
                   const struct live *live,
@@ -33,13 +34,15 @@ remove_containers(const struct sandbox_host *host,
         return result;
     engine_heed(engine, host->stop);
     result = engine_list(engine, host->instance, &list, err);
-    for (size_t i = 0; !result && i < list.count; i++) {
+    for (size_t i = 0; i < list.count; i++) {
         if (!str_equal(list.items[i].instance, host->instance) || is_live(live, list.items[i].run))
             continue;
         if (stop_raised(host->stop))
             return err_set(err, ERR_CANCELED, "canceled");
-        result = engine_remove(engine, list.items[i].id, err);
-        if (!result)
+        const int failed = engine_remove(engine, list.items[i].id, err);
+        if (failed)
+            result = failed;
+        else
             ++*ret_removed;
     }
     return result;
@@ -52,11 +55,13 @@ close_dir(DIR **dir)
         closedir(*dir);
 }
 
+/* As above. */
 static int
 remove_doors(const struct sandbox_host *host, const struct live *live, struct err *err)
 {
     AUTO_DONE(close_dir) DIR *dir = opendir(host->doors_dir);
     const struct dirent *entry;
+    int result = 0;
 
     if (!dir)
         return errno == ENOENT ? 0 : err_set_errno(err, ERR_IO, errno, "%s", host->doors_dir);
@@ -67,11 +72,11 @@ remove_doors(const struct sandbox_host *host, const struct live *live, struct er
         auto_free char *path = str_printf("%s/%s", host->doors_dir, entry->d_name);
         if (!path)
             return err_set(err, ERR_NOMEM, "out of memory");
-        const int result = fs_remove_tree(path, err);
-        if (result)
-            return result;
+        const int failed = fs_remove_tree(path, err);
+        if (failed)
+            result = failed;
     }
-    return 0;
+    return result;
 }
 
 int
@@ -85,8 +90,11 @@ sandbox_remove_orphans(const struct sandbox_host *host,
     size_t removed = 0;
 
     int result = remove_containers(host, &live, &removed, err);
-    if (!result)
-        result = remove_doors(host, &live, err);
+    if (result == ERR_CANCELED)
+        return result;
+    const int failed = remove_doors(host, &live, err);
+    if (failed)
+        result = failed;
     if (result)
         return result;
     *ret_removed = removed;

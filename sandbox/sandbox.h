@@ -52,7 +52,8 @@ typedef bool (*sandbox_is_live_fn)(void *ctx, int64_t run);
 
 /* Remove all containers and door directories of this instance, except for those of live runs (NULL:
  * there are none). It is asked after they were listed, so that the sandbox of a run that began
- * meanwhile is safe. *ret_removed counts containers. Errors: ERR_UNAVAILABLE; ERR_CANCELED. */
+ * meanwhile is safe. What cannot be removed does not keep the rest. *ret_removed counts containers.
+ * Errors: the last one: ERR_UNAVAILABLE; ERR_IO; ERR_CANCELED. */
 MUST_CHECK int sandbox_remove_orphans(const struct sandbox_host *host,
                                       sandbox_is_live_fn is_live,
                                       void *ctx,
