@@ -17,7 +17,9 @@
 #define PATH_BYTES 200
 #define SHOWN_LINE_BYTES 100
 #define SHORT_ID 7
-#define LARGE_BINARY_BYTES (INT64_C(1024) * 1024)
+#define MIB (INT64_C(1024) * 1024)
+#define LARGE_BINARY_BYTES MIB
+#define KNOWN_MAX 100 /* credentials of a file that are looked for in what it was before */
 
 struct scan {
     const struct guard_input *input;
@@ -150,46 +152,76 @@ append_joined(struct strbuf *buf, struct bytes line)
     }
 }
 
-/* The kind of credential in `text`, or NULL. */
+/* The kind of the first credential as it stands in `text` and not in `known`, or NULL. */
 static const char *
-find_credential(struct bytes text)
+find_plain(struct bytes text, struct bytes known)
 {
-    AUTO_DONE(strbuf_done) struct strbuf joined = STRBUF_INIT(text.len);
+    size_t from = 0;
     size_t start;
     size_t len;
-    const char *kind = redact_find(text, 0, &start, &len);
+
+    for (unsigned seen = 0;; seen++) {
+        const char *kind = redact_find(text, from, &start, &len);
+        if (!kind || seen == KNOWN_MAX || known.len == 0 ||
+            !memmem(known.ptr, known.len, text.ptr + start, len))
+            return kind;
+        from = start + len;
+    }
+}
+
+/* The kind of the first credential in `text` and not in `known`, or NULL. */
+static const char *
+find_credential(struct bytes text, struct bytes known)
+{
+    AUTO_DONE(strbuf_done) struct strbuf joined = STRBUF_INIT(text.len);
+    AUTO_DONE(strbuf_done) struct strbuf joined_known = STRBUF_INIT(known.len);
+    const char *kind = find_plain(text, known);
 
     if (kind)
         return kind;
     append_joined(&joined, text);
     if (!strbuf_ok(&joined) || joined.len == text.len)
         return NULL;
-    return redact_find(bytes_of(joined.ptr, joined.len), 0, &start, &len);
+    append_joined(&joined_known, known);
+    return find_plain(bytes_of(joined.ptr, joined.len),
+                      bytes_of(joined_known.ptr, joined_known.len));
 }
 
 static int
 check_text(struct scan *scan, const char *path, int64_t line, struct bytes text)
 {
-    const char *kind = find_credential(text);
+    const char *kind = find_credential(text, bytes_of("", 0));
 
     return kind
                ? add_hit(scan, GUARD_SECRET, path, line, kind, "looks like a credential (%s)", kind)
                : 0;
 }
 
-/* Its lines are not shown by the difference. Something else than a file there holds no text. */
 static int
-check_binary(struct scan *scan, const char *commit, const struct repo_change *change)
+read_blob(struct scan *scan, const char *id, struct strbuf *buf)
 {
-    AUTO_DONE(strbuf_done) struct strbuf contents = STRBUF_INIT(LIMIT_CHANGE_BLOB_BYTES);
-    struct err err;
-    const int r = repo_read_file(scan->input->repo, commit, change->path, &contents, &err);
+    return id[0] ? repo_read_blob(scan->input->repo, id, buf, scan->err) : 0;
+}
 
-    if (r == ERR_LIMIT || r == ERR_INVALID || r == ERR_NOTFOUND)
-        return 0;
-    if (r)
-        return err_set(scan->err, r, "%s", err.msg);
-    return check_text(scan, change->path, 0, bytes_of(contents.ptr, contents.len));
+/* Where the difference showed no lines: all of it, but for what it held before. */
+static int
+check_contents(struct scan *scan, const struct repo_change *change)
+{
+    AUTO_DONE(strbuf_done) struct strbuf now = STRBUF_INIT(LIMIT_CHANGE_BLOB_BYTES);
+    AUTO_DONE(strbuf_done) struct strbuf before = STRBUF_INIT(LIMIT_CHANGE_BLOB_BYTES);
+    int r = read_blob(scan, change->new_blob, &now);
+
+    if (r == ERR_LIMIT)
+        return add_hit(scan, GUARD_TOO_EXPENSIVE, change->path, 0, "",
+                       "too large to be looked through");
+    r = r ? r : read_blob(scan, change->old_blob, &before);
+    if (r && r != ERR_LIMIT)
+        return r;
+    const char *kind =
+        find_credential(bytes_of(now.ptr, now.len), bytes_of(before.ptr, before.len));
+    return kind ? add_hit(scan, GUARD_SECRET, change->path, 0, kind, "looks like a credential (%s)",
+                          kind)
+                : 0;
 }
 
 /* ---- paths ---- */
@@ -220,7 +252,7 @@ check_protected(struct scan *scan, const char *path)
 
 /* What may not be in any commit. */
 static int
-check_held(struct scan *scan, const char *commit, const struct repo_diff *diff)
+check_held(struct scan *scan, const struct repo_diff *diff)
 {
     for (size_t i = 0; i < diff->count; i++) {
         const struct repo_change *change = &diff->items[i];
@@ -229,8 +261,8 @@ check_held(struct scan *scan, const char *commit, const struct repo_diff *diff)
         r = r ? r : check_protected(scan, change->old_path);
         if (!r && change->kind != REPO_DELETED)
             r = check_text(scan, change->path, 0, bytes_of_str(change->path));
-        if (!r && change->binary && change->kind != REPO_DELETED)
-            r = check_binary(scan, commit, change);
+        if (!r && (change->binary || change->large || change->retyped))
+            r = check_contents(scan, change);
         if (r)
             return r;
     }
@@ -261,14 +293,19 @@ static int
 check_change(struct scan *scan, const struct repo_change *change)
 {
     const bool renamed = change->kind == REPO_RENAMED;
+    const int64_t larger =
+        change->new_bytes > change->old_bytes ? change->new_bytes : change->old_bytes;
     const bool was_test = guard_is_test_path(renamed ? change->old_path : change->path);
 
     if (change->kind == REPO_DELETED)
         return was_test ? add_hit(scan, GUARD_TEST_DELETED, change->path, 0, "", "test was deleted")
                         : 0;
     if (change->binary && change->new_bytes > LARGE_BINARY_BYTES)
-        return add_hit(scan, GUARD_LARGE_BINARY, change->path, 0, "", "binary file of %.1f MiB",
-                       (double)change->new_bytes / LARGE_BINARY_BYTES);
+        return add_hit(scan, GUARD_LARGE_FILE, change->path, 0, "", "binary file of %.1f MiB",
+                       (double)change->new_bytes / MIB);
+    if (change->large && !change->binary)
+        return add_hit(scan, GUARD_LARGE_FILE, change->path, 0, "",
+                       "file of %.1f MiB, not compared line by line", (double)larger / MIB);
     if (was_test && renamed && !guard_is_test_path(change->path))
         return add_hit(scan, GUARD_TEST_DELETED, change->old_path, 0, "",
                        "test was renamed to what is no test");
@@ -311,7 +348,7 @@ check_whole(struct scan *scan)
     struct repo_diff *diff = &scan->report->diff;
     int r = compare(scan, scan->input->base, scan->input->commit, diff);
 
-    r = r ? r : check_held(scan, scan->input->commit, diff);
+    r = r ? r : check_held(scan, diff);
     r = r ? r : check_size(scan, diff);
     for (size_t i = 0; !r && i < diff->count; i++)
         r = check_change(scan, &diff->items[i]);
@@ -321,13 +358,27 @@ check_whole(struct scan *scan)
 /* ---- the commits on the way ---- */
 
 static int
-check_message(struct scan *scan, const struct repo_commit *commit)
+check_part(struct scan *scan, const char *part, struct bytes text)
 {
-    const char *kind = find_credential(bytes_of_str(commit->message));
+    const char *kind = find_credential(text, bytes_of("", 0));
+    auto_free char *key = str_printf("%s %s", part, kind ? kind : "");
 
-    return kind ? add_hit(scan, GUARD_SECRET, NULL, 0, kind,
-                          "a commit's message holds what looks like a credential (%s)", kind)
+    if (!key)
+        return err_set(scan->err, ERR_NOMEM, "out of memory");
+    return kind ? add_hit(scan, GUARD_SECRET, NULL, 0, key,
+                          "a commit's %s holds what looks like a credential (%s)", part, kind)
                 : 0;
+}
+
+/* All that is in the object: a name or a signature is pushed as well as the message. */
+static int
+check_object(struct scan *scan, const struct repo_commit *commit)
+{
+    const char *end = memmem(commit->raw, commit->raw_len, "\n\n", 2);
+    const size_t len = end ? (size_t)(end - commit->raw) : commit->raw_len;
+    const int r = check_part(scan, "header", bytes_of(commit->raw, len));
+
+    return r ? r : check_part(scan, "message", bytes_of(commit->raw + len, commit->raw_len - len));
 }
 
 static int
@@ -336,7 +387,7 @@ check_commit(struct scan *scan, const struct repo_commit *commit)
     AUTO_DONE(repo_diff_done) struct repo_diff diff = {.count = 0};
     const int r = compare(scan, commit->parent, commit->id, &diff);
 
-    return r ? r : check_held(scan, commit->id, &diff);
+    return r ? r : check_held(scan, &diff);
 }
 
 static int
@@ -350,7 +401,7 @@ check_history(struct scan *scan)
     for (size_t i = 0; !r && i < list.count; i++) {
         scan->commit = list.items[i].id;
         r = repo_watch_check(&input->watch, scan->err);
-        r = r ? r : check_message(scan, &list.items[i]);
+        r = r ? r : check_object(scan, &list.items[i]);
         /* One commit is the whole difference, which was looked at already. */
         if (!r && (list.count > 1 || !str_equal(list.items[i].parent, input->base)))
             r = check_commit(scan, &list.items[i]);

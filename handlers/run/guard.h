@@ -7,11 +7,11 @@
 
 enum guard_rule {
     GUARD_PROTECTED,     /* held: a protected path is changed */
-    GUARD_SECRET,        /* held: an added line looks like a credential */
+    GUARD_SECRET,        /* held: something added looks like a credential */
     GUARD_TOO_EXPENSIVE, /* held: the deadline came before all was looked at */
     GUARD_TOO_MANY_FILES,
     GUARD_TOO_MANY_LINES,
-    GUARD_LARGE_BINARY,  /* over 1 MiB */
+    GUARD_LARGE_FILE,    /* a binary over 1 MiB, or a text too long to be compared line by line */
     GUARD_TEST_DELETED,
     GUARD_TEST_SKIPPED,  /* an added line skips or focuses tests */
 };

@@ -123,9 +123,9 @@ append_note(struct strbuf *buf, const struct repo_change *change)
         report_append_code(buf, change->old_path, PATH_BYTES);
         break;
     }
-    if (change->binary && change->kind != REPO_DELETED)
-        strbuf_addf(buf, "%sbinary, %" PRId64 " KiB", change->kind == REPO_MODIFIED ? "" : ", ",
-                    (change->new_bytes + KIB - 1) / KIB);
+    if ((change->binary || change->large) && change->kind != REPO_DELETED)
+        strbuf_addf(buf, "%s%s, %" PRId64 " KiB", change->kind == REPO_MODIFIED ? "" : ", ",
+                    change->binary ? "binary" : "large", (change->new_bytes + KIB - 1) / KIB);
     if (change->executable && change->kind == REPO_ADDED)
         strbuf_add_str(buf, ", executable");
 }

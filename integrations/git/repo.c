@@ -361,6 +361,16 @@ append_blob(git_repository *git, const git_oid *id, struct strbuf *buf, struct e
 }
 
 int
+repo_read_blob(struct repo *repo, const char *id, struct strbuf *buf, struct err *err)
+{
+    git_oid oid;
+    int r = repo_parse_id(id, &oid, err);
+
+    r = r ? r : append_blob(repo->git, &oid, buf, err);
+    return r ? err_wrap(err, "blob %.12s", id) : 0;
+}
+
+int
 repo_read_file(
     struct repo *repo, const char *commit, const char *path, struct strbuf *buf, struct err *err)
 {

@@ -80,6 +80,11 @@ MUST_CHECK int repo_head_branch(struct repo *repo, char **ret_branch, struct err
 MUST_CHECK int repo_read_file(
     struct repo *repo, const char *commit, const char *path, struct strbuf *buf, struct err *err);
 
+/* Append a blob to `buf`.  Errors: ERR_NOTFOUND; ERR_LIMIT over the buffer's maximum; ERR_INVALID no
+ * blob. */
+MUST_CHECK int
+repo_read_blob(struct repo *repo, const char *id, struct strbuf *buf, struct err *err);
+
 /* What an exported pack may hold. */
 struct repo_import_limits {
     int64_t max_commits; /* above the base */
@@ -113,9 +118,14 @@ struct repo_change {
     enum repo_change_kind kind;
     int64_t added_lines;
     int64_t deleted_lines;
-    bool binary; /* or over REPO_TEXT_BYTES before or after: not compared line by line */
-    int64_t new_bytes; /* size of the new blob */
+    bool binary;  /* the contents are no text: not compared line by line */
+    bool large;   /* over REPO_TEXT_BYTES before or after: not compared line by line */
+    bool retyped; /* a link or submodule became a file, or the like: not compared line by line */
     bool executable;
+    int64_t old_bytes;                /* size of the old blob */
+    int64_t new_bytes;                /* size of the new blob */
+    char old_blob[REPO_COMMIT_BYTES]; /* what a file or link holds; "": there was none */
+    char new_blob[REPO_COMMIT_BYTES];
 };
 
 struct repo_diff {
@@ -127,8 +137,8 @@ struct repo_diff {
 
 void repo_diff_done(struct repo_diff *diff);
 
-/* A larger file is not compared line by line but taken for binary: comparing costs time and memory
- * out of proportion, and a sandbox chose the contents. */
+/* A larger file is not compared line by line: comparing costs time and memory out of proportion,
+ * and a sandbox chose the contents. */
 #define REPO_TEXT_BYTES (512U * 1024)
 
 /* Called for each added line of text (without its end).  Non-zero stops and is returned. */
@@ -141,7 +151,7 @@ struct repo_diff_options {
 };
 
 /* The difference of two commits' trees, renames found (where not more than 1000 files are changed).
- * `added_line` sees every added line, of new files too; lines of binary files are not shown.
+ * `added_line` sees every added line, of new files too, but of those only that are compared so.
  * `options`: NULL for none.   Errors: as repo_watch_check(). */
 MUST_CHECK int repo_diff(struct repo *repo,
                          const char *base,

@@ -5,6 +5,7 @@
 
 #include "integrations/git/repo_internal.h"
 #include "server/base/str.h"
+#include "server/limits.h"
 
 /* Every new file is compared with every one that is gone, so renames are looked for among so many
  * files only, and each with so many. */
@@ -153,13 +154,28 @@ kind_of(git_delta_t status)
     return REPO_MODIFIED;
 }
 
+/* Id and size of a side's contents; of none: "" and 0. */
+static int
+fill_blob(git_odb *odb, const git_diff_file *file, char *id, int64_t *ret_bytes, struct err *err)
+{
+    git_object_t type;
+    size_t size;
+
+    if (git_oid_is_zero(&file->id) || file->mode == GIT_FILEMODE_COMMIT)
+        return 0;
+    const int r = git_odb_read_header(&size, &type, odb, &file->id);
+    if (r)
+        return repo_git_error(err, r, "reading %s", file->path);
+    git_oid_tostr(id, REPO_COMMIT_BYTES, &file->id);
+    *ret_bytes = (int64_t)size;
+    return 0;
+}
+
 static int
 fill_change(git_odb *odb, const git_diff_delta *delta, struct repo_change *change, struct err *err)
 {
     const bool deleted = delta->status == GIT_DELTA_DELETED;
     const git_diff_file *file = deleted ? &delta->old_file : &delta->new_file;
-    git_object_t type;
-    size_t size;
 
     change->path = str_dup(file->path);
     change->kind = kind_of(delta->status);
@@ -168,13 +184,11 @@ fill_change(git_odb *odb, const git_diff_delta *delta, struct repo_change *chang
     if (!change->path || (change->kind == REPO_RENAMED && !change->old_path))
         return err_set(err, ERR_NOMEM, "out of memory");
     change->executable = !deleted && file->mode == GIT_FILEMODE_BLOB_EXECUTABLE;
-    if (deleted || file->mode == GIT_FILEMODE_COMMIT)
-        return 0;
-    const int r = git_odb_read_header(&size, &type, odb, &file->id);
-    if (r)
-        return repo_git_error(err, r, "reading %s", change->path);
-    change->new_bytes = (int64_t)size;
-    return 0;
+    change->retyped = delta->status == GIT_DELTA_TYPECHANGE;
+    int r = fill_blob(odb, &delta->old_file, change->old_blob, &change->old_bytes, err);
+    r = r ? r : fill_blob(odb, &delta->new_file, change->new_blob, &change->new_bytes, err);
+    change->large = change->old_bytes > REPO_TEXT_BYTES || change->new_bytes > REPO_TEXT_BYTES;
+    return r;
 }
 
 static struct bytes
@@ -212,8 +226,28 @@ show_added_lines(git_patch *patch,
     return 0;
 }
 
+/* What libgit2 takes for binary because of its size was not looked at. */
 static int
-read_change(git_diff *diff,
+look_for_text(git_repository *git,
+              const git_diff_file *file,
+              struct repo_change *change,
+              struct err *err)
+{
+    AUTO(git_blob_free) git_blob *blob = NULL;
+
+    change->binary = false;
+    if (!change->new_blob[0] || change->new_bytes > LIMIT_CHANGE_BLOB_BYTES)
+        return 0;
+    const int r = git_blob_lookup(&blob, git, &file->id);
+    if (r)
+        return repo_git_error(err, r, "reading %s", change->path);
+    change->binary = git_blob_is_binary(blob);
+    return 0;
+}
+
+static int
+read_change(git_repository *git,
+            git_diff *diff,
             size_t index,
             const struct repo_diff_options *options,
             struct repo_change *change,
@@ -228,6 +262,8 @@ read_change(git_diff *diff,
         return repo_git_error(err, r, "comparing %s", change->path);
     /* Only loading the contents tells whether they are text. */
     change->binary = git_diff_get_delta(diff, index)->flags & GIT_DIFF_FLAG_BINARY;
+    if (change->large)
+        return look_for_text(git, &git_diff_get_delta(diff, index)->new_file, change, err);
     if (!patch)
         return 0;
     r = git_patch_line_stats(NULL, &added, &deleted, patch);
@@ -267,7 +303,7 @@ read_changes(struct repo *repo,
         struct repo_change *change = &result->items[result->count++];
         r = repo_watch_check(&options->watch, err);
         r = r ? r : fill_change(odb, git_diff_get_delta(diff, i), change, err);
-        r = r ? r : read_change(diff, i, options, change, err);
+        r = r ? r : read_change(repo->git, diff, i, options, change, err);
         if (r)
             return r;
         result->added_lines += change->added_lines;

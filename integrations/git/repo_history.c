@@ -4,8 +4,9 @@
 #include <string.h>
 
 #define FIRST_SLOTS 1024U
-#define WATCH_EACH 256U /* commits; a look at the clock for each would cost more than the commit   \
-                         */
+#define WATCH_EACH                                                                                 \
+    256U /* commits; a look at the clock for each would cost more than the commit                  \
+          */
 
 struct repo_history {
     git_revwalk *walk;

@@ -13,6 +13,7 @@ struct repo {
     bool mirror;       /* ours: has quarantine/ and fetch.lock */
 };
 
+AUTO_DEFINE(git_blob *, git_blob_free)
 AUTO_DEFINE(git_commit *, git_commit_free)
 AUTO_DEFINE(git_diff *, git_diff_free)
 AUTO_DEFINE(git_indexer *, git_indexer_free)

@@ -2,13 +2,14 @@
 #include "integrations/git/repo_list.h"
 
 #include "integrations/git/repo_internal.h"
-#include "server/base/str.h"
+
+#include <string.h>
 
 void
 repo_commit_list_done(struct repo_commit_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
-        free(list->items[i].message);
+        free(list->items[i].raw);
     free(list->items);
     *list = (struct repo_commit_list){.count = 0};
 }
@@ -39,10 +40,29 @@ start_walk(struct repo *repo,
 }
 
 static int
+read_raw(git_repository *git, const git_oid *id, struct repo_commit *commit, struct err *err)
+{
+    AUTO(git_odb_free) git_odb *odb = NULL;
+    AUTO(git_odb_object_free) git_odb_object *object = NULL;
+    int r = git_repository_odb(&odb, git);
+
+    r = r ? r : git_odb_read(&object, odb, id);
+    if (r)
+        return repo_git_error(err, r, "cannot read commit %.12s", git_oid_tostr_s(id));
+    commit->raw_len = git_odb_object_size(object);
+    commit->raw = malloc(commit->raw_len + 1);
+    if (!commit->raw)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    memcpy(commit->raw, git_odb_object_data(object), commit->raw_len);
+    commit->raw[commit->raw_len] = '\0';
+    return 0;
+}
+
+static int
 read_commit(struct repo *repo, const git_oid *id, struct repo_commit *ret_commit, struct err *err)
 {
     AUTO(git_commit_free) git_commit *commit = NULL;
-    int r = git_commit_lookup(&commit, repo->git, id);
+    const int r = git_commit_lookup(&commit, repo->git, id);
 
     if (r)
         return repo_git_error(err, r, "cannot read commit %.12s", git_oid_tostr_s(id));
@@ -50,8 +70,7 @@ read_commit(struct repo *repo, const git_oid *id, struct repo_commit *ret_commit
     if (git_commit_parentcount(commit) == 0)
         return err_set(err, ERR_INVALID, "commit %.12s has no parent", ret_commit->id);
     git_oid_tostr(ret_commit->parent, REPO_COMMIT_BYTES, git_commit_parent_id(commit, 0));
-    ret_commit->message = str_dup(git_commit_message_raw(commit));
-    return ret_commit->message ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+    return read_raw(repo->git, id, ret_commit, err);
 }
 
 static int
@@ -69,7 +88,7 @@ add_commit(struct repo *repo,
         list->items = grown;
         *capacity = wanted;
     }
-    list->items[list->count] = (struct repo_commit){.message = NULL};
+    list->items[list->count] = (struct repo_commit){.raw = NULL};
     return read_commit(repo, id, &list->items[list->count++], err);
 }
 

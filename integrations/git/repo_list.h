@@ -6,7 +6,8 @@
 struct repo_commit {
     char id[REPO_COMMIT_BYTES];
     char parent[REPO_COMMIT_BYTES]; /* its first */
-    char *message;                  /* up to its first NUL */
+    char *raw;                      /* the object: headers, an empty line, the message */
+    size_t raw_len;
 };
 
 struct repo_commit_list {

@@ -201,6 +201,38 @@ ident_is_sane(struct bytes ident)
            (tail.ptr[zone + 1] == '+' || tail.ptr[zone + 1] == '-') && digits(tail, zone + 2) == 4;
 }
 
+static void
+skip_line(struct bytes *rest)
+{
+    const char *end = memchr(rest->ptr, '\n', rest->len);
+    const size_t len = end ? (size_t)(end - rest->ptr) + 1 : rest->len;
+
+    *rest = bytes_of(rest->ptr + len, rest->len - len);
+}
+
+/* What may stand between the committer and the message. People do not see headers, so there is no
+ * room for others. A signature goes on over lines that begin with a blank. */
+static bool
+tail_is_known(struct bytes rest)
+{
+    bool encoded = false;
+    bool is_signed = false;
+    struct bytes value;
+
+    while (rest.len > 0 && rest.ptr[0] != '\n') {
+        if (!encoded && take_header(&rest, "encoding", &value)) {
+            encoded = true;
+        } else if (!is_signed && take_header(&rest, "gpgsig", &value)) {
+            is_signed = true;
+            while (rest.len > 0 && rest.ptr[0] == ' ')
+                skip_line(&rest);
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
 int
 repo_commit_parse(struct bytes raw, struct repo_commit_head *ret_commit, struct err *err)
 {
@@ -222,6 +254,8 @@ repo_commit_parse(struct bytes raw, struct repo_commit_head *ret_commit, struct 
         return err_set(err, ERR_INVALID, "its author is not as git writes it");
     if (!take_header(&rest, "committer", &ident) || !ident_is_sane(ident))
         return err_set(err, ERR_INVALID, "its committer is not as git writes it");
+    if (!tail_is_known(rest))
+        return err_set(err, ERR_INVALID, "it has a header that is not expected here");
     *ret_commit = commit;
     return 0;
 }

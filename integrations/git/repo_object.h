@@ -44,7 +44,8 @@ struct repo_commit_head {
     unsigned parent_count;
 };
 
-/* Read a commit object: headers in order, authors as git writes them, no NUL.
+/* Read a commit object: headers in order, authors as git writes them, no NUL; of further headers
+ * only an encoding and a signature, each once.
  * Errors: ERR_INVALID. */
 MUST_CHECK int
 repo_commit_parse(struct bytes raw, struct repo_commit_head *ret_commit, struct err *err);

@@ -44,6 +44,14 @@ put_bytes(struct place *place, const char *path, const void *contents, size_t le
 }
 
 UNUSED static void
+put_link(struct place *place, const char *path, const char *target)
+{
+    const git_index_entry entry = {.path = path, .mode = GIT_FILEMODE_LINK};
+
+    check_git(git_index_add_from_buffer(place->index, &entry, target, strlen(target)));
+}
+
+UNUSED static void
 put(struct place *place, const char *path, const char *contents)
 {
     put_bytes(place, path, contents, strlen(contents));

@@ -141,7 +141,7 @@ TEST(large_binaries_are_flagged)
     place_init(&place);
     put_bytes(&place, "exact.bin", bytes, MIB);
     put_bytes(&place, "large.bin", bytes, MIB + MIB / 2);
-    check_one(&place, GUARD_LARGE_BINARY, "large.bin: binary file of 1.5 MiB");
+    check_one(&place, GUARD_LARGE_FILE, "large.bin: binary file of 1.5 MiB");
 }
 
 /* ---- many hits ---- */

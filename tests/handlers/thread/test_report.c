@@ -258,7 +258,7 @@ struct draft {
     struct run run;
     struct check_result checks[4];
     struct check_result_list list;
-    struct repo_change changes[4];
+    struct repo_change changes[5];
     struct repo_diff diff;
     const char *outputs[4];
     struct report_draft_input input;
@@ -280,13 +280,14 @@ draft_init(struct draft *draft)
               .deleted_lines = 1},
              {.path = text("src/new.sh"), .kind = REPO_ADDED, .added_lines = 9, .executable = true},
              {.path = text("b.png"), .kind = REPO_ADDED, .binary = true, .new_bytes = 2000},
+             {.path = text("b.txt"), .kind = REPO_ADDED, .large = true, .new_bytes = 2000000},
              {.path = text("c.c"), .old_path = text("d.c"), .kind = REPO_RENAMED}},
     };
     draft->run.verdict = VERDICT_VERIFIED;
     draft->run.summary = text("Fixed the sum.");
     draft->list = (struct check_result_list){.items = draft->checks, .count = 3};
     draft->diff = (struct repo_diff){
-        .items = draft->changes, .count = 4, .added_lines = 12, .deleted_lines = 1};
+        .items = draft->changes, .count = 5, .added_lines = 12, .deleted_lines = 1};
     draft->input = (struct report_draft_input){.task = &draft->task,
                                                .run = &draft->run,
                                                .checks = &draft->list,
@@ -303,14 +304,14 @@ TEST(body_says_verdict_and_size_first)
     auto_free char *body = body_of(&draft.input);
     CHECK(str_starts_with(body,
                           MARKER "\n**Verified**: setup and all 3 checks passed on `abc1234` in a "
-                                 "fresh container.\n4 files changed, +12 −1, in 2 rounds of the "
+                                 "fresh container.\n5 files changed, +12 −1, in 2 rounds of the "
                                  "agent.\n"));
     CHECK_CONTAINS(body,
                    "**Asked**: [Sum is wrong](https://example.org/acme/api/issues/42) by hubot "
                    "(label)\n");
     CHECK_CONTAINS(body,
                    "| `src/sum.c` | 3 | 1 |  |\n| `src/new.sh` | 9 | 0 | new, executable |\n"
-                   "| `b.png` | 0 | 0 | new, binary, 2 KiB |\n| `c.c` | 0 | 0 | was `d.c` |\n");
+                   "| `b.png` | 0 | 0 | new, binary, 2 KiB |\n| `b.txt` | 0 | 0 | new, large, 1954 KiB |\n| `c.c` | 0 | 0 | was `d.c` |\n");
     CHECK_CONTAINS(body, "### What the agent says (not verified by draftd)\n\n> Fixed the sum.\n");
     CHECK_CONTAINS(body, "\nCloses #42\n");
     CHECK(strstr(body, "### Checks") < strstr(body, "### Files"));

@@ -60,3 +60,16 @@ on_base(git_oid tree)
 {
     return pack_add_commit(&pack, tree, base, NULL);
 }
+
+/* A commit object with this text after its parent. */
+UNUSED static git_oid
+odd_commit(const char *rest, size_t len)
+{
+    struct strbuf text = STRBUF_INIT(8192);
+
+    strbuf_addf(&text, "tree %s\nparent %s\n", base_tree, base);
+    strbuf_add(&text, rest, len);
+    const git_oid id = pack_add(&pack, GIT_OBJECT_COMMIT, bytes_of(text.ptr, text.len));
+    strbuf_done(&text);
+    return id;
+}

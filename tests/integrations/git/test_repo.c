@@ -267,8 +267,34 @@ TEST(text_of_enormous_files_is_not_compared)
     snprintf(id, sizeof id, "%s", fixture_text("huge"));
     CHECK_OK(repo_diff(repo, second(), id, NULL, &diff, &err), err);
     CHECK_INT(diff.count, 1);
-    CHECK(diff.items[0].binary);
+    CHECK(diff.items[0].large && !diff.items[0].binary);
     CHECK_INT(diff.items[0].new_bytes, 6000000);
+    CHECK_INT(diff.added_lines, 0);
+}
+
+TEST(a_diff_tells_what_files_held)
+{
+    AUTO(repo_free) struct repo *repo = open_work();
+    AUTO_DONE(repo_diff_done) struct repo_diff diff = {0};
+    struct strbuf buf = STRBUF_INIT(16);
+    char id[65];
+
+    RUN("cd work; git checkout -q -b kinds; head -c 600000 /dev/zero >big; rm a.txt; ln -s run.sh "
+        "a.txt; git add .; git commit -qm kinds; git rev-parse HEAD >../kinds; git checkout -q "
+        "main");
+    snprintf(id, sizeof id, "%s", fixture_text("kinds"));
+    CHECK_OK(repo_diff(repo, second(), id, NULL, &diff, &err), err);
+    CHECK_INT(diff.count, 2);
+    CHECK(diff.items[0].retyped && !diff.items[0].binary && !diff.items[0].large);
+    CHECK(diff.items[0].old_bytes > 6 && diff.items[0].new_bytes == 6);
+    CHECK_OK(repo_read_blob(repo, diff.items[0].new_blob, &buf, &err), err);
+    CHECK_STR(strbuf_str(&buf), "run.sh");
+    CHECK_INT(repo_read_blob(repo, diff.items[0].old_blob, &buf, &err), ERR_LIMIT);
+    CHECK_INT(repo_read_blob(repo, id, &buf, &err), ERR_INVALID);
+    strbuf_done(&buf);
+    CHECK(diff.items[1].large && diff.items[1].binary && !diff.items[1].retyped);
+    CHECK_STR(diff.items[1].old_blob, "");
+    CHECK_INT(diff.items[1].old_bytes, 0);
 }
 
 TEST(a_diff_as_text_is_what_git_prints)

@@ -143,6 +143,28 @@ TEST(an_import_ends_when_it_is_asked_to)
     check_ref(repo, commit);
 }
 
+TEST(commits_that_git_would_write_are_taken)
+{
+#define WHO "Ada <a@b> 1 +0000\n"
+    static const char *const texts[] = {
+        "author " WHO "committer " WHO "\nx",
+        "author " WHO "committer " WHO "\n",
+        "author " WHO "committer " WHO "encoding ISO-8859-1\n\nx",
+        "author " WHO "committer " WHO "gpgsig -----BEGIN x\n \n x\n -----END x\n\nx",
+        "author " WHO "committer " WHO "encoding a\ngpgsig b\n c\n\nx-note x",
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        AUTO(repo_free) struct repo *repo = fresh_mirror("odd.git");
+        const git_oid commit = odd_commit(texts[i], strlen(texts[i]));
+        pack_end(&pack);
+        CHECK_OK(import_into(repo, commit, &ordinary), err);
+        check_ref(repo, commit);
+        RUN("rm -rf odd.git");
+    }
+#undef WHO
+}
+
 TEST(submodules_may_change_where_allowed)
 {
     AUTO(repo_free) struct repo *repo = fresh_mirror("modules.git");

@@ -237,19 +237,6 @@ TEST(objects_of_the_wrong_kind_are_refused)
     CHECK_REFUSED(on_base(pack_add_text(&pack, "x")), ERR_INVALID, "is a blob");
 }
 
-/* A commit object with this text after its parent. */
-static git_oid
-odd_commit(const char *rest, size_t len)
-{
-    struct strbuf text = STRBUF_INIT(8192);
-
-    strbuf_addf(&text, "tree %s\nparent %s\n", base_tree, base);
-    strbuf_add(&text, rest, len);
-    const git_oid id = pack_add(&pack, GIT_OBJECT_COMMIT, bytes_of(text.ptr, text.len));
-    strbuf_done(&text);
-    return id;
-}
-
 TEST(commits_that_git_would_not_write_are_refused)
 {
 #define WHO "Ada <a@b> 1 +0000\n"
@@ -265,6 +252,15 @@ TEST(commits_that_git_would_not_write_are_refused)
         "author Ada<a@b> 1 +0000\ncommitter " WHO "\nx",
         "parent 12\nauthor " WHO "committer " WHO "\nx",
         "author Ada <a@b>\ncommitter " WHO "\nx",
+        "author " WHO "committer " WHO "x-note x\n\nx",
+        "author " WHO "committer " WHO "mergetag x\n y\n\nx",
+        "author " WHO "committer " WHO "encoding a\nencoding b\n\nx",
+        "author " WHO "committer " WHO "encoding a\n b\n\nx",
+        "author " WHO "committer " WHO "gpgsig a\n b\ngpgsig c\n\nx",
+        "author " WHO "committer " WHO "gpgsig a\nb\n\nx",
+        "author " WHO "committer " WHO "gpgsig\n\nx",
+        "author " WHO "committer " WHO " x\n\nx",
+        "author " WHO "committer " WHO "encoding a",
     };
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
