@@ -158,39 +158,46 @@ disk_watch_free(struct disk_watch *watch)
 }
 
 /* Open a directory, although its owner (who is this user) may have taken the permission away: it is
- * given back for as long as the walk is below. */
-static int
+ * given back for as long as the walk is below.  Returns NULL with `errno` set, and the permission
+ * as it was. */
+static DIR *
 open_directory(int parent, const char *name, mode_t mode, bool *ret_mended)
 {
     const mode_t needed = S_IRUSR | S_IXUSR;
     const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    const bool mended = (mode & needed) != needed && fchmodat(parent, name, mode | needed, 0) == 0;
+    const int fd = openat(parent, name, flags);
+    DIR *const dir = fd < 0 ? NULL : fdopendir(fd);
 
-    *ret_mended = (mode & needed) != needed && fchmodat(parent, name, mode | needed, 0) == 0;
-    return openat(parent, name, flags);
+    if (!dir) {
+        const int why = errno;
+        const int unmended = mended ? fchmodat(parent, name, mode, 0) : 0;
+        (void)unmended; /* what is gone needs no permission */
+        if (fd >= 0)
+            close(fd);
+        errno = why;
+        return NULL;
+    }
+    *ret_mended = mended;
+    return dir;
 }
 
 /* Go into a directory. Gone in the meantime is fine. */
 static void
 descend(struct disk_watch *watch, int parent, const char *name, mode_t mode)
 {
+    bool mended;
+
     if (watch->depth == DEPTH_MAX) {
         cannot_measure(watch);
         return;
     }
-    bool mended;
-    const int fd = open_directory(parent, name, mode & 07777, &mended);
-    if (fd < 0) {
-        if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
-            cannot_measure(watch);
-        return;
-    }
-    DIR *const dir = fdopendir(fd);
-    if (!dir) {
-        close(fd);
-        return;
-    }
-    watch->stack[watch->depth++] =
-        (struct level){.dir = dir, .mended = mended, .mode = mode & 07777};
+    DIR *const dir = open_directory(parent, name, mode & 07777, &mended);
+    if (dir)
+        watch->stack[watch->depth++] =
+            (struct level){.dir = dir, .mended = mended, .mode = mode & 07777};
+    else if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+        cannot_measure(watch);
 }
 
 static void

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -196,6 +197,37 @@ TEST(nesting_without_end_counts_as_too_much)
     CHECK(over(UINT64_C(1) << 40));
     CHECK_INT(fchdir(back), 0);
     close(back);
+    tree_end();
+}
+
+static mode_t
+mode_of(const char *path)
+{
+    struct stat st;
+
+    CHECK_INT(stat(path, &st), 0);
+    return st.st_mode & 07777;
+}
+
+TEST(a_directory_without_permissions_is_looked_into_and_left_as_it_was)
+{
+    struct rlimit files;
+    tree_begin();
+    auto_free char *shut = str_printf("%s/shut", tree);
+    CHECK_INT(mkdir(shut, 0700), 0);
+    add_file("shut/f", 1000000);
+    CHECK_INT(chmod(shut, 0), 0);
+    CHECK(over(500000));
+    CHECK_INT(mode_of(shut), 0);
+    CHECK_INT(getrlimit(RLIMIT_NOFILE, &files), 0);
+    const int lowest = open("/", O_RDONLY | O_CLOEXEC);
+    close(lowest);
+    const struct rlimit few = {.rlim_cur = (rlim_t)lowest + 1, .rlim_max = files.rlim_max};
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &few), 0); /* room for the tree, none for what is in it */
+    const bool hidden = over(500000);
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &files), 0);
+    CHECK(hidden);
+    CHECK_INT(mode_of(shut), 0);
     tree_end();
 }
 
