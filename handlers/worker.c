@@ -22,8 +22,7 @@
 #define MOST_RETRY_MS (5 * MS_PER_MINUTE)
 #define TELL_AFTER_MS (5 * MS_PER_MINUTE) /* something is away: the thread is told */
 #define GIVE_UP_MS MS_PER_DAY
-#define TRIES 3 /* each may run the agent anew, and its failure may be the change's own doing */
-#define MOST_TRIES 5 /* with those that ended with the process and left no word */
+#define MOST_TRIES 5 /* those, and those that ended with the process and left no word */
 
 struct worker {
     struct app *app;
@@ -233,7 +232,7 @@ handle_failure(struct work *work, const struct err *cause, struct err *err)
 
     if (cause->code == ERR_TIMEOUT && in_sandbox)
         return work_conclude(work, err, OUTCOME_FAILED, "ran out of time: %s", cause->msg);
-    if (spent && work->run->attempts >= TRIES)
+    if (spent && work->run->attempts >= WORK_TRIES)
         return work_conclude(work, err, OUTCOME_FAILED, "gave up after %" PRId64 " tries: %s",
                              work->run->attempts, cause->msg);
     if (err_retryable(cause->code) || cause->code == ERR_LIMIT || cause->code == ERR_IO ||

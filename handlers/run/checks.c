@@ -325,3 +325,22 @@ checks_run(struct work *work,
     }
     return 0;
 }
+
+int
+checks_give_up(struct work *work,
+               enum check_phase phase,
+               int64_t step,
+               struct check_execution *executions,
+               struct err *err)
+{
+    for (size_t i = 0; i < work->settings->check_count; i++) {
+        if (executions[i].status != CHECK_NOT_RUN)
+            continue;
+        executions[i] = (struct check_execution){.status = CHECK_COULD_NOT_RUN, .step = step};
+        const int r =
+            record_execution(work, &work->settings->checks[i], phase, &executions[i], NULL, err);
+        if (r)
+            return r;
+    }
+    return 0;
+}

@@ -43,3 +43,10 @@ MUST_CHECK int checks_run(struct work *work,
                           const struct check_execution *baseline,
                           struct check_execution *executions,
                           struct err *err);
+
+/* Record those that were not run as ones that could not be, `step` (0: none) being why. */
+MUST_CHECK int checks_give_up(struct work *work,
+                              enum check_phase phase,
+                              int64_t step,
+                              struct check_execution *executions,
+                              struct err *err);

@@ -31,7 +31,8 @@ struct rounds {
     int64_t count;
     char commit[REPO_COMMIT_BYTES]; /* the agent's newest; "" before the first */
     char left_out[512];             /* what of its files could not be committed; or "" */
-    int pack_fd;
+    int pack_fd;                    /* of that commit */
+    int spare_fd;                   /* for the next: what cuts off its export leaves this one */
 };
 
 static void
@@ -40,6 +41,7 @@ rounds_done(struct rounds *rounds)
     free(rounds->baseline);
     free(rounds->after);
     cleanup_close(&rounds->pack_fd);
+    cleanup_close(&rounds->spare_fd);
 }
 
 /* Set-up on the base commit is not the agent's business: when it fails, nothing is run. */
@@ -152,9 +154,10 @@ export_change(struct work *work, struct sandbox *box, struct rounds *rounds, str
         r = branch_commit_message(work->task, work->run->round, &message, err);
     if (r)
         return r;
-    if (ftruncate(rounds->pack_fd, 0) < 0 || lseek(rounds->pack_fd, 0, SEEK_SET) < 0)
+    const int fd = rounds->spare_fd;
+    if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
         return err_set(err, ERR_IO, "emptying the file for the pack failed");
-    r = sandbox_export(box, work->base, identity, message, rounds->pack_fd, &export, err);
+    r = sandbox_export(box, work->base, identity, message, fd, &export, err);
     if (r == ERR_NOTFOUND) {
         rounds->commit[0] = '\0';
         return 0;
@@ -163,8 +166,24 @@ export_change(struct work *work, struct sandbox *box, struct rounds *rounds, str
         return work_conclude(work, err, OUTCOME_HELD, "the change was refused: %s", err->msg);
     if (r)
         return r;
+    rounds->spare_fd = rounds->pack_fd;
+    rounds->pack_fd = fd;
     (void)snprintf(rounds->commit, sizeof(rounds->commit), "%s", export.commit);
     (void)snprintf(rounds->left_out, sizeof(rounds->left_out), "%s", export.left_out);
+    return 0;
+}
+
+/* What the agent says of its work; after each round, for the next may be cut off. */
+static int
+read_summary(struct work *work, struct sandbox *box, struct err *err)
+{
+    auto_free char *summary = NULL;
+    const int r = agent_read_summary(box, &summary, err);
+
+    if (r)
+        return r;
+    free(work->summary);
+    work->summary = TAKE(summary);
     return 0;
 }
 
@@ -212,8 +231,9 @@ one_round(struct work *work,
         return r;
     if (!rounds->commit[0])
         return conclude_unchanged(work, &result, err);
-    if (work->settings->check_count == 0)
-        return 0;
+    r = read_summary(work, box, err);
+    if (r || work->settings->check_count == 0)
+        return r;
 
     r = work_progress(work, STAGE_CHECK, round, err);
     if (!r)
@@ -222,15 +242,30 @@ one_round(struct work *work,
     return r || !*ret_again ? r : sandbox_reset(box, rounds->commit, err);
 }
 
+/* Did the sandbox end, or come to where nothing can be done in it? */
+static bool
+cut_off(int code)
+{
+    return code == ERR_TIMEOUT || code == ERR_REMOTE || code == ERR_INVALID;
+}
+
+/* What ends a round does not take back what an earlier one delivered, or this one before its
+ * checks: that goes on to the proof. */
 static int
 work_rounds(struct work *work, struct sandbox *box, struct rounds *rounds, struct err *err)
 {
+    struct err fault = {0};
     bool again = true;
+    int64_t round = 0;
     int r = 0;
 
-    for (int64_t round = 1; !r && again && work_goes_on(work) && round <= rounds->count; round++)
-        r = one_round(work, box, rounds, round, &again, err);
-    return r ? r : agent_read_summary(box, &work->summary, err);
+    while (!r && again && work_goes_on(work) && round < rounds->count)
+        r = one_round(work, box, rounds, ++round, &again, &fault);
+    if (cut_off(r) && rounds->commit[0])
+        return work_flag(work, err, "round %" PRId64 " was cut off: %s", round, fault.msg);
+    if (r)
+        *err = fault;
+    return r;
 }
 
 static int
@@ -352,22 +387,34 @@ accept_change(struct work *work, const struct rounds *rounds, struct err *err)
     return r ? r : work_progress(work, STAGE_PROOF, work->run->round, err);
 }
 
+/* A file without a name. */
+static int
+make_file(const struct work *work, int *ret_fd, struct err *err)
+{
+    auto_free char *path = str_printf("%s/pack-XXXXXX", work->app->scratch_dir);
+
+    if (!path)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    const int fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0)
+        return err_set_errno(err, ERR_IO, errno, "making a file below %s", work->app->scratch_dir);
+    (void)unlink(path);
+    *ret_fd = fd;
+    return 0;
+}
+
 static int
 rounds_init(struct rounds *rounds, const struct work *work, struct err *err)
 {
-    auto_free char *path = str_printf("%s/pack-XXXXXX", work->app->scratch_dir);
     const size_t checks = work->settings->check_count + 1;
 
     rounds->count = work_count_rounds(work);
     rounds->baseline = calloc(checks, sizeof(*rounds->baseline));
     rounds->after = calloc(checks, sizeof(*rounds->after));
-    if (!path || !rounds->baseline || !rounds->after)
+    if (!rounds->baseline || !rounds->after)
         return err_set(err, ERR_NOMEM, "out of memory");
-    rounds->pack_fd = mkostemp(path, O_CLOEXEC);
-    if (rounds->pack_fd < 0)
-        return err_set_errno(err, ERR_IO, errno, "making a file below %s", work->app->scratch_dir);
-    (void)unlink(path);
-    return 0;
+    const int r = make_file(work, &rounds->pack_fd, err);
+    return r ? r : make_file(work, &rounds->spare_fd, err);
 }
 
 static int
@@ -389,7 +436,7 @@ fetch(struct work *work, struct err *err)
 int
 task_make_change(struct work *work, struct err *err)
 {
-    AUTO_DONE(rounds_done) struct rounds rounds = {.pack_fd = -1};
+    AUTO_DONE(rounds_done) struct rounds rounds = {.pack_fd = -1, .spare_fd = -1};
     AUTO(sandbox_close) struct sandbox *box = NULL;
     int r = fetch(work, err);
 

@@ -61,6 +61,29 @@ run_proof(struct work *work,
     return r ? r : work_flag(work, err, "setup fails on the proposed commit: %s", how);
 }
 
+/* A proof that does not come to its end in time, or whose sandbox is lost with every try, proves
+ * nothing; the change is there all the same. */
+static int
+open_and_run(struct work *work,
+             const struct check_execution *baseline,
+             struct check_execution *proof,
+             struct err *err)
+{
+    AUTO(sandbox_close) struct sandbox *box = NULL;
+    struct err fault = {0};
+    int r = work_open_sandbox(work, ROLE_PROOF, work->head, &box, &fault);
+
+    if (!r && work_goes_on(work))
+        r = run_proof(work, box, baseline, proof, &fault);
+    if (r == ERR_TIMEOUT || (r == ERR_REMOTE && work->run->attempts >= WORK_TRIES)) {
+        r = checks_give_up(work, PHASE_PROOF, 0, proof, err);
+        return r ? r : work_flag(work, err, "the proof was cut off: %s", fault.msg);
+    }
+    if (r)
+        *err = fault;
+    return r;
+}
+
 struct verdict_work {
     struct work *work;
     const enum check_verdict *verdicts;
@@ -114,17 +137,14 @@ task_prove(struct work *work, struct err *err)
     const size_t count = work->settings->check_count;
     auto_free struct check_execution *baseline = calloc(count + 1, sizeof(*baseline));
     auto_free struct check_execution *proof = calloc(count + 1, sizeof(*proof));
-    AUTO(sandbox_close) struct sandbox *box = NULL;
     int r;
 
     if (!baseline || !proof)
         return err_set(err, ERR_NOMEM, "out of memory");
     if (count > 0) {
-        r = work_open_sandbox(work, ROLE_PROOF, work->head, &box, err);
-        if (!r && work_goes_on(work))
-            r = load_baseline(work, baseline, err);
-        if (!r && work_goes_on(work))
-            r = run_proof(work, box, baseline, proof, err);
+        r = load_baseline(work, baseline, err);
+        if (!r)
+            r = open_and_run(work, baseline, proof, err);
         if (r || !work_goes_on(work))
             return r;
     }

@@ -18,6 +18,10 @@ struct check_settings;
 struct repo_settings;
 struct session;
 
+/* How often something of a run may be executed; each try may run the agent anew, and its failure
+ * may be the change's own doing. */
+#define WORK_TRIES 3
+
 /* How the run ended, once it has. */
 struct ending {
     enum run_outcome outcome; /* OUTCOME_NONE: it goes on */

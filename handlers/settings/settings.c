@@ -159,7 +159,7 @@ static const struct bind_key sandbox_keys[] = {
     {.name = "timeout_minutes",
      .type = BIND_INTEGER,
      .offset = offsetof(struct sandbox_settings, timeout_minutes),
-     .integer = {.value = 60, .min = 1, .max = MINUTES_OF_A_DAY},
+     .integer = {.value = 180, .min = 1, .max = MINUTES_OF_A_DAY},
      .hint = "write how long a sandbox may live"},
     {.name = "workspace",
      .type = BIND_WORD,

@@ -102,3 +102,51 @@ describe('a baseline', { concurrency: 4 }, () => {
             assert.equal(shown.runs[0].round, 3);
         });
 });
+
+describe('what cuts a run off', { concurrency: 4 }, () => {
+    let hurried;
+    before(async () => { hurried = await World.start({ sandbox: { timeout_minutes: 1 } }); });
+    after(() => hurried.stop());
+    const good = 'echo 41 >answer.txt; echo "round $DRAFTD_ROUND" >>notes.txt\n';
+
+    test('in a later round loses nothing of the rounds before: out of time', async () => {
+        const repository = await hurried.repository('late', usual(
+            `if [ $DRAFTD_ROUND = 1 ]; then ${good.trim()}; echo "I began." >"$DRAFTD_SUMMARY_FILE"; else echo half >notes.txt; sleep 300; fi\n`));
+        await hurried.label(repository);
+        const shown = await hurried.ended(repository, 150000);
+        assert.equal(shown.state, 'drafted');
+        assert.equal(shown.runs[0].verdict, 'not_verified');
+        assert.equal(hurried.fileAt(repository, 'draftd/1-mend-it', 'notes.txt'), 'round 1');
+        const [pull] = await hurried.pulls(repository);
+        assert.match(pull.body, /round 2 was cut off: the time for the whole run is over/);
+        assert.match(pull.body, /I began\./);
+    });
+
+    test('in a later round loses nothing of the rounds before: the sandbox is lost', async () => {
+        const repository = await world.repository('lost-late', usual(`${good}[ $DRAFTD_ROUND = 1 ] || { echo waiting; sleep 300; }\n`));
+        await world.label(repository);
+        await until('round 2', () => /waiting/.test(world.cli('logs', String(world.task(repository).id))));
+        const [container] = (await world.containers()).filter((one) => one.Labels['draftd.task'] === String(world.task(repository).id));
+        await world.removeContainer(container.Id);
+        const shown = await world.ended(repository);
+        assert.equal(shown.state, 'drafted');
+        assert.equal(shown.runs[0].attempts ?? 1, 1);
+        assert.equal(world.fileAt(repository, 'draftd/1-mend-it', 'notes.txt'), 'round 1');
+        assert.match((await world.pulls(repository))[0].body, /round 2 was cut off: /);
+    });
+
+    test('in the proof leaves a draft that is not verified', async () => {
+        const repository = await hurried.repository('late-proof', usual('echo x >>notes.txt\n', {
+            '.draftd.yml': 'checks:\n  - { name: test, run: "sh test.sh" }\n  - { name: slow, run: "sh slow.sh" }\n',
+            'slow.sh': 'test -f notes.txt || { touch /tmp/seen; exit 0; }\ntest -f /tmp/seen || sleep 300\n',
+        }));
+        await hurried.label(repository);
+        const shown = await hurried.ended(repository, 150000);
+        assert.equal(shown.state, 'drafted');
+        assert.equal(shown.runs[0].verdict, 'not_verified');
+        assert.deepEqual(shown.checks.map((check) => [check.name, check.verdict]), [['test', 'passed'], ['slow', 'could_not_run']]);
+        const [pull] = await hurried.pulls(repository);
+        assert.match(pull.body, /\*\*Not verified\*\*: `slow` could not be run/);
+        assert.match(pull.body, /the proof was cut off: the time for the whole run is over/);
+    });
+});

@@ -113,7 +113,7 @@ TEST(an_empty_file_is_all_defaults)
     CHECK_INT(s->sandbox.processes, 512);
     CHECK_INT(s->sandbox.disk_mib, 2048);
     CHECK_INT(s->sandbox.tmp_mib, 512);
-    CHECK_INT(s->sandbox.timeout_minutes, 60);
+    CHECK_INT(s->sandbox.timeout_minutes, 180);
     CHECK_STR(s->sandbox.workspace, "auto");
     CHECK_STR(s->sandbox.user_namespace, "auto");
     CHECK(!s->agents.default_profile && s->agents.profile_count == 0);
