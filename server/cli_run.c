@@ -194,7 +194,7 @@ queue_task(const struct app *app,
     return r;
 }
 
-/* SIGINT and SIGTERM cancel the task; the pipeline then ends by itself. */
+/* A signal cancels the task; the pipeline then ends by itself. */
 struct interrupt {
     const struct app *app;
     int64_t task;

@@ -22,7 +22,7 @@
 static const char usage[] =
     "usage: draftd serve [--config FILE] [--role all|receive|work] [--check]\n"
     "\n"
-    "Receive webhooks, run tasks, publish drafts, until SIGTERM or SIGINT.\n"
+    "Receive webhooks, run tasks, publish drafts, until SIGTERM, SIGINT or SIGHUP.\n"
     "\n"
     "  --config FILE  the configuration (default " CLI_CONFIG_FILE ")\n"
     "  --role ROLE    all (default); receive: only store what comes in; work: only work on what is "

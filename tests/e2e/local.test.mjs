@@ -1,6 +1,6 @@
 // Without a forge: signed webhooks for plain repositories, and `draftd run` on a checkout without a server.
 import { after, before, test } from 'node:test';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -73,20 +73,53 @@ test('what a step prints is there to be followed while it runs', async () => {
     assert.equal((await world.ended('demo/live')).state, 'drafted');
 });
 
-/// `draftd run` with a configuration and a home of its own.
-function run(checkout, ...args) {
+/// `draftd run` with a configuration and a home of its own: command line and environment.
+function runCommand(checkout, ...args) {
     const config = join(world.dir, 'run.yml');
     writeFileSync(config, [
+        `state_dir: ${world.dir}/home/draftd/run`, // for the commands that look into it
         `sandbox: ${JSON.stringify({ engine, image: 'draftd-test', memory_mib: 512, disk_mib: 64, tmp_mib: 32 })}`,
-        'agents: { default: script, profiles: [ { name: script, command: "sh .agent.sh" }, { name: idle, command: "true" } ] }',
+        'agents: { default: script, profiles: [ { name: script, command: "sh .agent.sh" }, { name: idle, command: "true" },',
+        '  { name: slow, command: "sleep 300" },',
+        '  { name: brief, command: "sleep 2; echo x >x" } ] }',
     ].join('\n'));
-    return spawnSync(draftd, ['run', '--config', config, '--repo', checkout, ...args],
-        { encoding: 'utf8', env: { ...process.env, XDG_STATE_HOME: join(world.dir, 'home') } });
+    return [['run', '--config', config, '--repo', checkout, ...args],
+        { encoding: 'utf8', env: { ...process.env, XDG_STATE_HOME: join(world.dir, 'home') } }];
+}
+
+function run(checkout, ...args) {
+    return spawnSync(draftd, ...runCommand(checkout, ...args));
+}
+
+/// Start `program` without waiting; `ended` tells how it ended and what it printed.
+function begin(program, args, options) {
+    const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    const texts = { stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr'])
+        child[name].setEncoding('utf8').on('data', (text) => { texts[name] += text; });
+    child.ended = new Promise((resolve) => child.on('close', (status, signal) => resolve({ status, signal, ...texts })));
+    return child;
+}
+
+/// The newest task in the store of `draftd run`.
+function newest() {
+    const look = (...args) => JSON.parse(execFileSync(draftd, [args[0], '--json', '--config', join(world.dir, 'run.yml'), ...args.slice(1)], { encoding: 'utf8' }));
+    const [task] = look('list');
+    return look('show', String(task.id));
+}
+
+function atAgent() {
+    return until('the agent to run', () => newest().state === 'running' && newest().runs[0].stage === 'agent');
+}
+
+function makeCheckout(name) {
+    const path = join(world.dir, name);
+    git('clone', '-q', world.local[0].path, path);
+    return path;
 }
 
 test('`draftd run` leaves a branch in the checkout and touches nothing else', () => {
-    const checkout = join(world.dir, 'checkout');
-    git('clone', '-q', world.local[0].path, checkout);
+    const checkout = makeCheckout('checkout');
     writeFileSync(join(checkout, 'scratch.txt'), 'mine\n');
     const before_run = git('-C', checkout, 'rev-parse', 'HEAD');
 
@@ -113,6 +146,25 @@ test('`draftd run` leaves a branch in the checkout and touches nothing else', ()
     assert.match(nobody.stdout + nobody.stderr, /"nobody" is not in the operator's configuration/);
     assert.equal(run('/nonexistent', 'x').status, 3);
     assert.equal(run(world.dir, 'x').status, 3, 'a directory that is no repository');
+});
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    test(`\`draftd run\` cancels its task at ${signal}`, async () => {
+        const child = begin(draftd, ...runCommand(makeCheckout(`at-${signal}`), '--agent', 'slow', 'Never mind'));
+        await atAgent();
+        child.kill(signal);
+        const ended = await child.ended;
+        assert.equal(ended.status, 1, JSON.stringify(ended));
+        assert.match(ended.stdout, /^canceled: cancelled by you$/m);
+    });
+
+test('`nohup draftd run` outlives its terminal', async () => {
+    const [args, options] = runCommand(makeCheckout('nohup'), '--agent', 'brief', 'Write x');
+    const child = begin('nohup', [draftd, ...args], options);
+    await atAgent();
+    child.kill('SIGHUP');
+    const ended = await child.ended;
+    assert.equal(ended.status, 0, JSON.stringify(ended));
 });
 
 test('wrong usage and configuration: exit status 2, and what to do', () => {
