@@ -152,11 +152,16 @@ struct start_work {
     int64_t task;
 };
 
+/* What is live there was left by a process that was killed, for only one works on that store. It
+ * would be done before this task, and with this command line's repository, agent and checks. */
 static int
 start_task(struct db *db, void *ctx, struct err *err)
 {
     struct start_work *start = ctx;
-    return task_start(db, start->app, "local", &start->event, clock_now_ms(), &start->task, err);
+    const int64_t now_ms = clock_now_ms();
+    const int r = run_cancel_all(db, "given up: a later draftd run began", now_ms, err);
+
+    return r ? r : task_start(db, start->app, "local", &start->event, now_ms, &start->task, err);
 }
 
 static int

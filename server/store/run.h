@@ -145,6 +145,10 @@ MUST_CHECK int run_renew(struct db *db,
 /* At start: no run is held by `owner` any more (its earlier process is gone). */
 MUST_CHECK int run_release_all(struct db *db, const char *owner, struct err *err);
 
+/* End all that is queued or running as cancelled, tasks too: nobody works on any of it any more,
+ * and nobody shall. No thread is told. */
+MUST_CHECK int run_cancel_all(struct db *db, const char *reason, int64_t now_ms, struct err *err);
+
 /* How a run goes back to the queue. */
 struct run_return {
     int64_t not_before_ms;

@@ -3,6 +3,7 @@
 #include "server/store/row.h"
 #include "server/store/run.h"
 #include "server/store/run_row.h"
+#include "server/store/task.h"
 
 /* The oldest run above `after` that is due, by three looks into indexes of what is live. (Without
  * the lower bound on lease_until_ms SQLite would rather walk through all runs in the order of their
@@ -209,6 +210,45 @@ run_release_all(struct db *db, const char *owner, struct err *err)
     if (code)
         return code;
     db_bind_text(stmt, 1, owner);
+    return db_run(stmt, err);
+}
+
+static int
+cancel_live_tasks(struct db *db, const char *reason, int64_t now_ms, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(db,
+                                "UPDATE task SET state = $1, reason = $2, updated_ms = $3"
+                                " WHERE state IN (0, 1)",
+                                &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, TASK_CANCELED);
+    db_bind_text(stmt, 2, reason);
+    db_bind_int(stmt, 3, now_ms);
+    return db_run(stmt, err);
+}
+
+int
+run_cancel_all(struct db *db, const char *reason, int64_t now_ms, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+    char cut[LIMIT_REASON_BYTES + 1];
+
+    reason = row_reason(reason, cut);
+    int code = cancel_live_tasks(db, reason, now_ms, err);
+    if (!code)
+        code = db_prepare(db,
+                          "UPDATE run SET state = 2, outcome = $1, reason = $2, finished_ms = $3,"
+                          " lease_owner = NULL, lease_until_ms = 0, waiting_since_ms = 0"
+                          " WHERE state IN (0, 1)",
+                          &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, OUTCOME_CANCELED);
+    db_bind_text(stmt, 2, reason);
+    db_bind_int(stmt, 3, now_ms);
     return db_run(stmt, err);
 }
 

@@ -148,6 +148,29 @@ test('`draftd run` leaves a branch in the checkout and touches nothing else', ()
     assert.equal(run(world.dir, 'x').status, 3, 'a directory that is no repository');
 });
 
+test('`draftd run` gives up what a killed one left, and is the only one', async () => {
+    const [old, checkout] = [makeCheckout('killed'), makeCheckout('later')];
+    const killed = begin(draftd, ...runCommand(old, '--agent', 'slow', 'Never mind'));
+    await atAgent();
+    const { id } = newest();
+    const second = run(checkout, 'Write a line');
+    assert.equal(second.status, 1);
+    assert.match(second.stderr, /another draftd works in /);
+    assert.equal(newest().state, 'running', 'the first one is left alone');
+    killed.kill('SIGKILL');
+    await killed.ended;
+
+    const done = run(checkout, 'Write a line');
+    assert.equal(done.status, 0, done.stdout + done.stderr);
+    assert.equal(newest().id, id + 1);
+    const left = JSON.parse(execFileSync(draftd, ['show', '--json', '--config', join(world.dir, 'run.yml'), String(id)], { encoding: 'utf8' }));
+    assert.equal(left.state, 'canceled');
+    assert.equal(left.reason, 'given up: a later draftd run began');
+    assert.equal(left.runs.length, 1);
+    assert.equal(left.runs[0].state, 'ended');
+    assert.equal(left.runs[0].outcome, 'canceled');
+});
+
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     test(`\`draftd run\` cancels its task at ${signal}`, async () => {
         const child = begin(draftd, ...runCommand(makeCheckout(`at-${signal}`), '--agent', 'slow', 'Never mind'));

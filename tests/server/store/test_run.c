@@ -302,6 +302,43 @@ TEST(release_all_frees_what_an_earlier_process_held)
     fixture_done(&f);
 }
 
+TEST(cancel_all_ends_what_is_queued_or_running)
+{
+    struct fixture f;
+    struct err err;
+
+    fixture_begin(&f);
+    const int64_t tasks[] = {fixture_task(f.db, "a"), fixture_task(f.db, "b"),
+                             fixture_task(f.db, "c")};
+    for (size_t i = 0; i < 3; i++)
+        (void)fixture_run(f.db, tasks[i]);
+    AUTO(run_free) struct run *ended = claim(f.db, "w", 1000);
+    AUTO(run_free) struct run *running = claim(f.db, "w", 1000);
+    CHECK_OK(run_finish(f.db, lease_of(ended), OUTCOME_DRAFT, "draft", 2000, &err), err);
+    CHECK_OK(task_set_state(f.db, tasks[0], TASK_DRAFTED, "draft", 2000, &err), err);
+    CHECK_OK(run_cancel_all(f.db, "given up", 3000, &err), err);
+    CHECK_INT(task_state(f.db, tasks[0]), TASK_DRAFTED);
+    check_fenced(f.db, lease_of(running));
+    CHECK(!claim(f.db, "w", 99000));
+    for (size_t i = 1; i < 3; i++) {
+        AUTO(run_free) struct run *run = NULL;
+        AUTO(task_free) struct task *task = NULL;
+        CHECK_OK(run_latest(f.db, tasks[i], &run, &err), err);
+        CHECK_INT(run->state, RUN_ENDED);
+        CHECK_INT(run->outcome, OUTCOME_CANCELED);
+        CHECK_STR(run->reason, "given up");
+        CHECK_INT(run->finished_ms, 3000);
+        CHECK(!run->lease_owner && run->lease_until_ms == 0);
+        CHECK_OK(task_get(f.db, tasks[i], &task, &err), err);
+        CHECK_INT(task->state, TASK_CANCELED);
+        CHECK_STR(task->reason, "given up");
+    }
+    AUTO(run_free) struct run *kept = get(f.db, ended->id);
+    CHECK_INT(kept->outcome, OUTCOME_DRAFT);
+    CHECK_INT(kept->finished_ms, 2000);
+    fixture_done(&f);
+}
+
 TEST(giving_back_remembers_since_when_it_waits_and_which_tries_count)
 {
     struct fixture f;
