@@ -19,6 +19,8 @@
 #define SHORT_ID 7
 #define MIB (INT64_C(1024) * 1024)
 #define LARGE_BINARY_BYTES MIB
+#define SHRINK_LINES 10
+#define SHRINK_BYTES 500
 #define KNOWN_MAX 100 /* credentials of a file that are looked for in what it was before */
 
 struct scan {
@@ -290,27 +292,82 @@ check_size(struct scan *scan, const struct repo_diff *diff)
 }
 
 static int
-check_change(struct scan *scan, const struct repo_change *change)
+count_lines(struct scan *scan, const char *blob, int64_t *ret_lines)
+{
+    AUTO_DONE(strbuf_done) struct strbuf contents = STRBUF_INIT(REPO_TEXT_BYTES);
+    const int r = read_blob(scan, blob, &contents);
+    int64_t lines = 0;
+
+    if (r)
+        return r;
+    for (size_t i = 0; i < contents.len; i++)
+        lines += contents.ptr[i] == '\n' || i + 1 == contents.len;
+    *ret_lines = lines;
+    return 0;
+}
+
+/* Does a test lose more than half of itself, and more than a few lines? */
+static int
+check_shrink(struct scan *scan, const struct repo_change *change)
+{
+    const int64_t lost = change->deleted_lines - change->added_lines;
+    const int64_t lost_bytes = change->old_bytes - change->new_bytes;
+    int64_t lines;
+
+    if (guard_is_test_data(change->path))
+        return 0;
+    if (change->binary || change->large)
+        return lost_bytes > SHRINK_BYTES && 2 * lost_bytes > change->old_bytes
+                   ? add_hit(scan, GUARD_TEST_DELETED, change->path, 0, "",
+                             "test lost most of its contents")
+                   : 0;
+    if (lost <= SHRINK_LINES)
+        return 0;
+    const int r = count_lines(scan, change->old_blob, &lines);
+    if (r || 2 * lost <= lines)
+        return r;
+    return add_hit(scan, GUARD_TEST_DELETED, change->path, 0, "",
+                   "test lost %" PRId64 " of its %" PRId64 " lines", lost, lines);
+}
+
+/* Is a test still there, and as much of it as to test something? */
+static int
+check_test(struct scan *scan, const struct repo_change *change)
 {
     const bool renamed = change->kind == REPO_RENAMED;
+    const char *path = renamed ? change->old_path : change->path;
+    const char *what = NULL;
+
+    if (!guard_is_test_path(path) || change->kind == REPO_ADDED)
+        return 0;
+    if (change->kind == REPO_DELETED)
+        what = "test was deleted";
+    else if (renamed && !guard_is_test_path(change->path))
+        what = "test was renamed to what is no test";
+    else if (renamed && !guard_keeps_test_name(path, change->path))
+        what = "test was renamed to what may not be run as one";
+    else if (change->retyped)
+        what = "test is now of another type (file, link or submodule)";
+    else if (change->kind == REPO_MODIFIED && change->new_bytes == 0)
+        what = "test was emptied";
+    return what ? add_hit(scan, GUARD_TEST_DELETED, path, 0, "", "%s", what)
+                : check_shrink(scan, change);
+}
+
+static int
+check_file(struct scan *scan, const struct repo_change *change)
+{
     const int64_t larger =
         change->new_bytes > change->old_bytes ? change->new_bytes : change->old_bytes;
-    const bool was_test = guard_is_test_path(renamed ? change->old_path : change->path);
 
     if (change->kind == REPO_DELETED)
-        return was_test ? add_hit(scan, GUARD_TEST_DELETED, change->path, 0, "", "test was deleted")
-                        : 0;
+        return 0;
     if (change->binary && change->new_bytes > LARGE_BINARY_BYTES)
         return add_hit(scan, GUARD_LARGE_FILE, change->path, 0, "", "binary file of %.1f MiB",
                        (double)change->new_bytes / MIB);
     if (change->large && !change->binary)
         return add_hit(scan, GUARD_LARGE_FILE, change->path, 0, "",
                        "file of %.1f MiB, not compared line by line", (double)larger / MIB);
-    if (was_test && renamed && !guard_is_test_path(change->path))
-        return add_hit(scan, GUARD_TEST_DELETED, change->old_path, 0, "",
-                       "test was renamed to what is no test");
-    if (was_test && change->kind == REPO_MODIFIED && change->new_bytes == 0)
-        return add_hit(scan, GUARD_TEST_DELETED, change->path, 0, "", "test was emptied");
     return 0;
 }
 
@@ -350,8 +407,11 @@ check_whole(struct scan *scan)
 
     r = r ? r : check_held(scan, diff);
     r = r ? r : check_size(scan, diff);
-    for (size_t i = 0; !r && i < diff->count; i++)
-        r = check_change(scan, &diff->items[i]);
+    for (size_t i = 0; !r && i < diff->count; i++) {
+        r = repo_watch_check(&scan->input->watch, scan->err);
+        r = r ? r : check_file(scan, &diff->items[i]);
+        r = r ? r : check_test(scan, &diff->items[i]);
+    }
     return r;
 }
 

@@ -12,7 +12,7 @@ enum guard_rule {
     GUARD_TOO_MANY_FILES,
     GUARD_TOO_MANY_LINES,
     GUARD_LARGE_FILE,    /* a binary over 1 MiB, or a text too long to be compared line by line */
-    GUARD_TEST_DELETED,
+    GUARD_TEST_DELETED,  /* or renamed, replaced or emptied so that it may test nothing any more */
     GUARD_TEST_SKIPPED,  /* an added line skips or focuses tests */
 };
 
@@ -50,6 +50,13 @@ guard_check(const struct guard_input *input, struct guard_report *ret_report, st
 /* Is this the path of a test, by the habits of the usual languages? (tests/..., x_test.go, FooTest.java,
  * test_x.py, x.spec.ts, ...) */
 bool guard_is_test_path(const char *path);
+
+/* Is a test that was renamed still run, as far as its name tells? Not one that gets another extension,
+ * or that was named like a test and is not any more (test_x.py to test_x.py.disabled). */
+bool guard_keeps_test_name(const char *old_path, const char *path);
+
+/* Is the path of a test one of data that tests use (a picture, a snapshot, a list)? */
+bool guard_is_test_data(const char *path);
 
 /* Does an added line of a test skip or narrow tests? (pytest.mark.skip, it.skip, describe.only, t.Skip(),
  * @Disabled, #[ignore], ...) */

@@ -94,6 +94,65 @@ guard_is_test_path(const char *path)
     }
 }
 
+static const char *
+name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+/* With its dot; "": none. */
+static const char *
+extension_of(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+
+    return dot && dot != name ? dot : "";
+}
+
+bool
+guard_is_test_data(const char *path)
+{
+    static const char *const extensions[] = {
+        ".bin",  ".csv",  ".dat",  ".gif", ".golden", ".gz",  ".html", ".ico",  ".jpeg", ".jpg",
+        ".json", ".log",  ".lock", ".md",  ".out",    ".pdf", ".png",  ".snap", ".sql",  ".svg",
+        ".txt",  ".wasm", ".webp", ".xml", ".yaml",   ".yml", ".zip",  NULL};
+    const char *name = name_of(path);
+
+    return !is_test_file(bytes_of_str(name)) &&
+           is_one_of(bytes_of_str(extension_of(name)), extensions);
+}
+
+/* Dialects of one language: what runs the one usually finds the other. */
+static bool
+are_alike(const char *extension, const char *other)
+{
+    static const char *const dialects[][9] = {
+        {".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", NULL},
+        {".c", ".cc", ".cpp", ".cxx", NULL},
+        {".yml", ".yaml", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof(dialects) / sizeof(dialects[0]); i++) {
+        if (is_one_of(bytes_of_str(extension), dialects[i]) &&
+            is_one_of(bytes_of_str(other), dialects[i]))
+            return true;
+    }
+    return str_equal(extension, other);
+}
+
+bool
+guard_keeps_test_name(const char *old_path, const char *path)
+{
+    const char *old_name = name_of(old_path);
+    const char *name = name_of(path);
+
+    if (is_test_file(bytes_of_str(old_name)) && !is_test_file(bytes_of_str(name)))
+        return false;
+    return guard_is_test_data(old_path) || are_alike(extension_of(old_name), extension_of(name));
+}
+
 /* Found as they stand, but not in the middle of a longer word. */
 static const char *const skip_patterns[] = {
     /* JavaScript, TypeScript */
