@@ -55,9 +55,9 @@ run_proof(struct work *work,
     if (failed.step == 0)
         return checks_run(work, box, PHASE_PROOF, 0, baseline, proof, err);
 
-    for (size_t i = 0; i < work->settings->check_count; i++)
-        proof[i] = (struct check_execution){.status = CHECK_COULD_NOT_RUN, .step = failed.step};
-    r = work_describe_end(&failed, &how, err);
+    r = checks_give_up(work, PHASE_PROOF, failed.step, proof, err);
+    if (!r)
+        r = work_describe_end(&failed, &how, err);
     return r ? r : work_flag(work, err, "setup fails on the proposed commit: %s", how);
 }
 

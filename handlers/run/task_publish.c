@@ -37,6 +37,7 @@ struct evidence {
     struct check_result_list checks;
     struct repo_diff diff;
     char **failed_outputs;
+    char *setup_output;
 };
 
 static void
@@ -45,6 +46,7 @@ evidence_done(struct evidence *evidence)
     for (size_t i = 0; evidence->failed_outputs && i < evidence->checks.count; i++)
         free(evidence->failed_outputs[i]);
     free(evidence->failed_outputs);
+    free(evidence->setup_output);
     run_free(evidence->run);
     check_result_list_done(&evidence->checks);
     repo_diff_done(&evidence->diff);
@@ -76,6 +78,39 @@ compare(struct work *work, struct repo_diff *ret_diff, struct err *err)
                : r;
 }
 
+struct step_work {
+    int64_t id;
+    struct step *step;
+};
+
+static int
+load_step(struct db *db, void *ctx, struct err *err)
+{
+    struct step_work *load = ctx;
+    return step_get(db, load->id, &load->step, err);
+}
+
+/* The output that explains a check which is red in the proof: its own, or that of a setup which
+ * failed before any check, once for all of them. */
+static int
+gather_output(struct work *work, struct evidence *evidence, size_t check, struct err *err)
+{
+    const struct check_execution *proof = &evidence->checks.items[check].phases[PHASE_PROOF];
+    AUTO(step_free) struct step *step = NULL;
+    struct step_work load = {.id = proof->step};
+
+    if (!check_status_is_red(proof->status) || proof->step == 0)
+        return 0;
+    const int r = store_read(work->app->store, load_step, &load, err);
+    if (r)
+        return r;
+    step = load.step;
+    if (step->kind != STEP_SETUP)
+        return work_step_tail(work, step->id, &evidence->failed_outputs[check], err);
+    return evidence->setup_output ? 0
+                                  : work_step_tail(work, step->id, &evidence->setup_output, err);
+}
+
 static int
 gather_evidence(struct work *work, struct evidence *evidence, struct err *err)
 {
@@ -89,15 +124,9 @@ gather_evidence(struct work *work, struct evidence *evidence, struct err *err)
     evidence->failed_outputs = calloc(evidence->checks.count + 1, sizeof(char *));
     if (!evidence->failed_outputs)
         return err_set(err, ERR_NOMEM, "out of memory");
-    for (size_t i = 0; i < evidence->checks.count; i++) {
-        const struct check_execution *proof = &evidence->checks.items[i].phases[PHASE_PROOF];
-        if (!check_status_is_red(proof->status) || proof->step == 0)
-            continue;
-        r = work_step_tail(work, proof->step, &evidence->failed_outputs[i], err);
-        if (r)
-            return r;
-    }
-    return 0;
+    for (size_t i = 0; !r && i < evidence->checks.count; i++)
+        r = gather_output(work, evidence, i, err);
+    return r;
 }
 
 static int
@@ -120,6 +149,7 @@ put_draft(struct work *work, int64_t *ret_number, char **ret_url, struct err *er
                 .diff = &evidence.diff,
                 .instance = work->app->instance,
                 .failed_outputs = (const char *const *)evidence.failed_outputs,
+                .setup_output = evidence.setup_output,
                 .closes_issue = platform->closes_issue,
             },
             &body, err);

@@ -51,6 +51,7 @@ struct report_draft_input {
     const struct repo_diff *diff;
     const char *instance;
     const char *const *failed_outputs; /* of each check in `checks`, NULL where there is nothing to show; may be NULL */
+    const char *setup_output; /* of setup where it failed on the proposed commit; or NULL */
     bool closes_issue; /* "Closes #N" where the origin is an issue of the same repository */
 };
 

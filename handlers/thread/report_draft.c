@@ -67,13 +67,10 @@ append_html(struct strbuf *buf, const char *text)
 }
 
 static void
-append_output(struct strbuf *buf,
-              const struct check_result *check,
-              const char *output,
-              size_t share)
+append_output(struct strbuf *buf, const char *name, const char *output, size_t share)
 {
     strbuf_add_str(buf, "\n<details><summary>Last lines of <code>");
-    append_html(buf, check->name);
+    append_html(buf, name);
     strbuf_add_str(buf, "</code></summary>\n\n");
     report_append_output(buf, output, share);
     strbuf_add_str(buf, "\n</details>\n");
@@ -96,7 +93,7 @@ append_outputs(struct strbuf *buf, const struct report_draft_input *input)
     for (size_t i = 0; i < input->checks->count && done < shown; i++) {
         if (!input->failed_outputs[i])
             continue;
-        append_output(buf, &input->checks->items[i], input->failed_outputs[i],
+        append_output(buf, input->checks->items[i].name, input->failed_outputs[i],
                       OUTPUTS_BYTES / shown);
         done++;
     }
@@ -161,6 +158,8 @@ append_evidence(struct strbuf *buf, const struct report_draft_input *input)
         strbuf_add_str(buf, "\n### Checks, run by draftd\n\n");
         report_append_checks(buf, input->checks);
     }
+    if (input->setup_output)
+        append_output(buf, "setup", input->setup_output, OUTPUTS_BYTES);
     append_outputs(buf, input);
     append_files(buf, input->diff);
 }

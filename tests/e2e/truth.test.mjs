@@ -150,3 +150,20 @@ describe('what cuts a run off', { concurrency: 4 }, () => {
         assert.match(pull.body, /the proof was cut off: the time for the whole run is over/);
     });
 });
+
+test('setup that fails in the proof is shown with what it printed, once', async () => {
+    const repository = await world.repository('setup-proof', usual('echo "echo no such package; exit 7" >setup.sh\n', {
+        '.draftd.yml': 'setup: [ "sh setup.sh" ]\nchecks:\n  - { name: test, run: "sh test.sh" }\n  - { name: more, run: "true" }\n',
+        'setup.sh': 'true\n',
+    }));
+    await world.label(repository);
+    const shown = await world.ended(repository);
+    assert.equal(shown.state, 'drafted');
+    assert.equal(shown.runs[0].verdict, 'not_verified');
+    const [pull] = await world.pulls(repository);
+    assert.match(pull.body, /setup fails on the proposed commit: exit status 7/);
+    assert.match(pull.body, /\| Check \| Before \| After \| Fresh container \| Verdict \|/);
+    assert.match(pull.body, /\| `more` \|.*\|.*\| ⚠️ could not be run \|/);
+    assert.match(pull.body, /<code>setup<\/code>/);
+    assert.equal(pull.body.split('no such package').length, 2);
+});
