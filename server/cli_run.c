@@ -209,8 +209,10 @@ static int
 cancel(struct db *db, void *ctx, struct err *err)
 {
     const struct interrupt *interrupt = ctx;
-    return task_cancel(db, interrupt->app, interrupt->task, &(struct run_cancel){.who = "you"},
-                       clock_now_ms(), err);
+    const int r = task_cancel(db, interrupt->app, interrupt->task,
+                              &(struct run_cancel){.who = "you"}, clock_now_ms(), err);
+
+    return r == ERR_NOTFOUND ? 0 : r; /* it ended meanwhile: its result stands */
 }
 
 static bool

@@ -80,7 +80,7 @@ function runCommand(checkout, ...args) {
         `state_dir: ${world.dir}/home/draftd/run`, // for the commands that look into it
         `sandbox: ${JSON.stringify({ engine, image: 'draftd-test', memory_mib: 512, disk_mib: 64, tmp_mib: 32 })}`,
         'agents: { default: script, profiles: [ { name: script, command: "sh .agent.sh" }, { name: idle, command: "true" },',
-        '  { name: slow, command: "sleep 300" },',
+        '  { name: slow, command: "sleep 300" }, { name: loud, command: "echo x >x; yes | head -c 3000000" },',
         '  { name: brief, command: "sleep 2; echo x >x" } ] }',
     ].join('\n'));
     return [['run', '--config', config, '--repo', checkout, ...args],
@@ -188,6 +188,22 @@ test('`nohup draftd run` outlives its terminal', async () => {
     child.kill('SIGHUP');
     const ended = await child.ended;
     assert.equal(ended.status, 0, JSON.stringify(ended));
+});
+
+test('Ctrl-C as the task ends: its result stands', async () => {
+    const [args, options] = runCommand(makeCheckout('late'), '--agent', 'loud', 'Write x');
+    const pid = join(world.dir, 'late.pid');
+    const before_it = newest();
+    const words = [draftd, ...args].map((word) => `'${word}'`).join(' ');
+    // Nobody reads the terminal, so that draftd is held up while it shows what the agent printed.
+    const child = spawn('script', ['-qefc', `echo $$ >${pid}; exec ${words}`, '/dev/null'], { ...options, stdio: ['ignore', 'pipe', 'inherit'] });
+    await until('the end', () => newest().id > before_it.id && newest().state === 'drafted');
+    process.kill(Number(readFileSync(pid, 'utf8')), 'SIGINT');
+    let shown = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => { shown = (shown + text).slice(-1000); });
+    const status = await new Promise((resolve) => child.on('close', resolve));
+    assert.equal(status, 0, shown);
+    assert.match(shown, /^drafted: a draft is open\r$/m);
 });
 
 test('wrong usage and configuration: exit status 2, and what to do', () => {
