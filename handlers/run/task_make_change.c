@@ -303,14 +303,14 @@ flag_earlier_change(struct work *work, struct err *err)
     return r ? r : flag_hits(work, &report, err);
 }
 
-/* Flags go to the top of the draft; a change that is held back ends here. */
+/* Flags go to the top of the draft; a change that is held back ends here. `view` sees it. */
 static int
-guard(struct work *work, struct err *err)
+guard(struct work *work, struct repo *view, struct err *err)
 {
     AUTO_DONE(guard_report_done) struct guard_report report = {0};
     AUTO_DONE(strbuf_done) struct strbuf hits = STRBUF_INIT(LIMIT_TEXT_BYTES);
     int r = flag_earlier_change(work, err);
-    const struct guard_input input = {.repo = work->mirror,
+    const struct guard_input input = {.repo = view,
                                       .base = work->base,
                                       .commit = work->head,
                                       .settings = &work->settings->guard,
@@ -347,7 +347,8 @@ store_head(struct db *db, void *ctx, struct err *err)
     return run_set_head(db, work->lease, work->head, work->summary, head->flags, err);
 }
 
-/* Out of the sandbox, verified, guarded, kept. */
+/* Out of the sandbox, verified, guarded, kept. What is held back is not kept: later sandboxes of the
+ * repository see the mirror's objects. */
 static int
 accept_change(struct work *work, const struct rounds *rounds, struct err *err)
 {
@@ -361,12 +362,13 @@ accept_change(struct work *work, const struct rounds *rounds, struct err *err)
     auto_free char *ref =
         str_printf("refs/draftd/%" PRId64 "/%" PRId64, work->task->id, work->run->number);
     auto_free char *flags = NULL;
+    AUTO(repo_import_free) struct repo_import *import = NULL;
     struct err fault = {0};
 
     if (!ref)
         return err_set(err, ERR_NOMEM, "out of memory");
-    int r = repo_import_pack(work->mirror, rounds->pack_fd, work->base, rounds->commit, ref,
-                             &limits, &fault);
+    int r = repo_import_open(work->mirror, rounds->pack_fd, work->base, rounds->commit, &limits,
+                             &import, &fault);
     if (r == ERR_INVALID || r == ERR_LIMIT || r == ERR_TIMEOUT)
         return work_conclude(work, err, OUTCOME_HELD, "the change was refused: %s", fault.msg);
     if (r) {
@@ -377,7 +379,9 @@ accept_change(struct work *work, const struct rounds *rounds, struct err *err)
     if (rounds->left_out[0])
         r = work_flag(work, err, "files that git could not take are missing: %s", rounds->left_out);
     if (!r)
-        r = guard(work, err);
+        r = guard(work, repo_import_view(import), err);
+    if (!r && work_goes_on(work))
+        r = repo_import_accept(import, ref, err);
     if (!r)
         r = work_flags_json(work, &flags, err);
     if (r || !work_goes_on(work))

@@ -94,21 +94,35 @@ struct repo_import_limits {
     struct repo_watch watch;
 };
 
+/* A hostile pack in quarantine. */
+struct repo_import;
+
 /* Take in a hostile pack: index it in a quarantine directory inside the mirror, verify every
  * object, then walk what lies between `base` and `commit`: only commits that descend from the base,
  * trees with sane names (no "", ".", "..", ".git" in any of its disguises on other file systems, no
  * '/', no control character, no duplicate), no symbolic link that leaves the tree, only ordinary
- * modes, no submodule change unless allowed, every object present. Only then the pack is moved into
- * the mirror, and `ref` (below refs/draftd/) is pointed at the commit so that it is kept. On
- * failure the quarantine is removed and the mirror is as it was. Errors: ERR_INVALID with the
- * reason, naming path and rule; ERR_LIMIT; ERR_IO; as repo_watch_check(). */
-MUST_CHECK int repo_import_pack(struct repo *repo,
+ * modes, no submodule change unless allowed, every object present. The mirror is as it was: sandboxes
+ * see its objects, and so does a push.
+ * Owns: *ret_import is the caller's, repo_import_free().   Borrows: repo, until then.
+ * Errors: ERR_INVALID with the reason, naming path and rule; ERR_LIMIT; ERR_IO; as repo_watch_check(). */
+MUST_CHECK int repo_import_open(struct repo *repo,
                                 int pack_fd, /* a pipe, or a file, which is read from its start */
                                 const char *base,
                                 const char *commit,
-                                const char *ref,
                                 const struct repo_import_limits *limits,
+                                struct repo_import **ret_import,
                                 struct err *err);
+
+/* The mirror as it would be with the pack: to be read and compared only. Borrowed from the import. */
+struct repo *repo_import_view(struct repo_import *import);
+
+/* Move the pack into the mirror, and point `ref` (below refs/draftd/) at the commit so that it is
+ * kept.   Errors: ERR_IO; ERR_INVALID not such a ref. */
+MUST_CHECK int repo_import_accept(struct repo_import *import, const char *ref, struct err *err);
+
+/* Remove what is left in quarantine. */
+void repo_import_free(struct repo_import *import);
+AUTO_DEFINE(struct repo_import *, repo_import_free)
 
 enum repo_change_kind { REPO_ADDED, REPO_MODIFIED, REPO_DELETED, REPO_RENAMED };
 

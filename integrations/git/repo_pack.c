@@ -1,6 +1,6 @@
-/* Taking in a hostile pack: copied, scanned and indexed below <mirror>/quarantine, walked, and only
- * then moved beside the mirror's own packs. Until the rename the mirror knows nothing of it; after
- * it, a crash leaves unreferenced objects at most. */
+/* Taking in a hostile pack: copied, scanned and indexed below <mirror>/quarantine, walked, looked
+ * at by whoever asked for it, and only then moved beside the mirror's own packs. Until the rename
+ * the mirror knows nothing of it; after it, a crash leaves unreferenced objects at most. */
 #include <errno.h>
 #include <fcntl.h>
 #include <git2.h>
@@ -26,9 +26,10 @@
 /* Files over the blob limit, up to this, are refused by name after indexing; beyond, at once. */
 #define MIN_SCAN_OBJECT_BYTES (64ULL * 1024 * 1024)
 
-struct import {
+struct repo_import {
     struct repo *repo;
-    const struct repo_import_limits *limits;
+    const struct repo_import_limits *limits; /* while it is taken in */
+    struct repo *view;
     char *scratch;     /* the quarantine directory */
     char *objects;     /* scratch/objects */
     char *packs;       /* scratch/objects/pack */
@@ -38,19 +39,23 @@ struct import {
     git_oid commit;
 };
 
-static void
-import_done(struct import *import)
+void
+repo_import_free(struct repo_import *import)
 {
+    if (!import)
+        return;
+    repo_free(import->view);
     if (import->pack.ptr)
         munmap((void *)(uintptr_t)import->pack.ptr, import->pack.len);
     repo_scratch_free(import->scratch);
     free(import->objects);
     free(import->packs);
     free(import->name);
+    free(import);
 }
 
 static int
-prepare(struct import *import, struct err *err)
+prepare(struct repo_import *import, struct err *err)
 {
     int r = repo_scratch_new(import->repo, &import->scratch, err);
 
@@ -98,7 +103,7 @@ copy_pack(int from, int to, const struct repo_watch *watch, size_t *ret_len, str
 }
 
 static int
-map_pack(struct import *import, int pack_fd, struct err *err)
+map_pack(struct repo_import *import, int pack_fd, struct err *err)
 {
     auto_free char *path = str_printf("%s/incoming", import->scratch);
     auto_close int fd = -1;
@@ -123,7 +128,7 @@ map_pack(struct import *import, int pack_fd, struct err *err)
 }
 
 static int
-scan_pack(const struct import *import, struct err *err)
+scan_pack(const struct repo_import *import, struct err *err)
 {
     const uint64_t blob = (uint64_t)import->limits->max_blob_bytes;
     const struct repo_scan_limits limits = {
@@ -139,7 +144,7 @@ scan_pack(const struct import *import, struct err *err)
 static int
 watch_time(const git_indexer_progress *progress, void *ctx)
 {
-    const struct import *import = ctx;
+    const struct repo_import *import = ctx;
 
     (void)progress;
     return repo_watch_check(&import->limits->watch, NULL) ? GIT_EUSER : 0;
@@ -148,7 +153,7 @@ watch_time(const git_indexer_progress *progress, void *ctx)
 /* Without an object store for the indexer, so that a pack whose deltas lean on objects that it does
  * not bring (thin) is refused. */
 static int
-index_pack(struct import *import, struct err *err)
+index_pack(struct repo_import *import, struct err *err)
 {
     AUTO(git_indexer_free) git_indexer *indexer = NULL;
     git_indexer_options options = GIT_INDEXER_OPTIONS_INIT;
@@ -173,23 +178,41 @@ index_pack(struct import *import, struct err *err)
     return import->name ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 }
 
+/* A repository of no references: the mirror's objects and the pack's. */
 static int
-walk_pack(const struct import *import, struct err *err)
+open_view(struct repo_import *import, struct err *err)
+{
+    AUTO(git_odb_free) git_odb *both = NULL;
+    int r = git_odb_new(&both);
+
+    r = r ? r : git_odb_add_disk_alternate(both, import->objects);
+    r = r ? r : git_odb_add_disk_alternate(both, import->repo->objects_dir);
+    if (r)
+        return repo_git_error(err, r, "opening the quarantine");
+    import->view = calloc(1, sizeof *import->view);
+    if (!import->view)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    r = git_repository_wrap_odb(&import->view->git, both);
+    if (r)
+        return repo_git_error(err, r, "opening the quarantine");
+    import->view->path = str_dup(import->scratch);
+    import->view->objects_dir = str_dup(import->objects);
+    return import->view->path && import->view->objects_dir
+               ? 0
+               : err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static int
+walk_pack(const struct repo_import *import, struct err *err)
 {
     AUTO(git_odb_free) git_odb *fresh = NULL;
-    AUTO(git_odb_free) git_odb *both = NULL;
-    AUTO(git_repository_free) git_repository *all = NULL;
     int r = git_odb_new(&fresh);
 
     r = r ? r : git_odb_add_disk_alternate(fresh, import->objects);
-    r = r ? r : git_odb_new(&both);
-    r = r ? r : git_odb_add_disk_alternate(both, import->objects);
-    r = r ? r : git_odb_add_disk_alternate(both, import->repo->objects_dir);
-    r = r ? r : git_repository_wrap_odb(&all, both);
     if (r)
         return repo_git_error(err, r, "opening the quarantine");
     const struct repo_walk_source source = {
-        .all = all,
+        .all = import->view->git,
         .mirror = import->repo->git,
         .fresh = fresh,
     };
@@ -208,7 +231,7 @@ flush(const char *path, struct err *err)
 }
 
 static int
-move_file(const struct import *import, const char *suffix, struct err *err)
+move_file(const struct repo_import *import, const char *suffix, struct err *err)
 {
     auto_free char *from = str_printf("%s/%s%s", import->packs, import->name, suffix);
     auto_free char *to =
@@ -226,7 +249,7 @@ move_file(const struct import *import, const char *suffix, struct err *err)
 /* The index last: git looks for packs by their index. A pack of the same name holds the same
  * objects, so one that is there already stays. */
 static int
-accept_pack(const struct import *import, struct err *err)
+move_pack(const struct repo_import *import, struct err *err)
 {
     auto_free char *dir = str_printf("%s/pack", import->repo->objects_dir);
     auto_free char *index = str_printf("%s/pack/%s.idx", import->repo->objects_dir, import->name);
@@ -243,7 +266,7 @@ accept_pack(const struct import *import, struct err *err)
 }
 
 static int
-point_ref(const struct import *import, const char *ref, struct err *err)
+point_ref(const struct repo_import *import, const char *ref, struct err *err)
 {
     AUTO(git_odb_free) git_odb *odb = NULL;
     AUTO(git_reference_free) git_reference *reference = NULL;
@@ -255,42 +278,59 @@ point_ref(const struct import *import, const char *ref, struct err *err)
 }
 
 static int
-check_arguments(
-    struct import *import, const char *base, const char *commit, const char *ref, struct err *err)
+check_arguments(struct repo_import *import, const char *base, const char *commit, struct err *err)
 {
     AUTO(git_commit_free) git_commit *found = NULL;
-    int valid = 0;
-    int r = repo_load_commit(import->repo->git, base, &found, err);
+    const int r = repo_load_commit(import->repo->git, base, &found, err);
 
     if (r)
         return err_wrap(err, "the base");
     import->base = *git_commit_id(found);
-    r = repo_parse_id(commit, &import->commit, err);
-    if (r)
-        return r;
-    if (!str_starts_with(ref, REF_PREFIX) || git_reference_name_is_valid(&valid, ref) || !valid)
-        return err_set(err, ERR_INVALID, "'%.200s' is not a ref below " REF_PREFIX, ref);
-    return 0;
+    return repo_parse_id(commit, &import->commit, err);
 }
 
 int
-repo_import_pack(struct repo *repo,
+repo_import_open(struct repo *repo,
                  int pack_fd,
                  const char *base,
                  const char *commit,
-                 const char *ref,
                  const struct repo_import_limits *limits,
+                 struct repo_import **ret_import,
                  struct err *err)
 {
-    AUTO_DONE(import_done)
-    struct import import = {.repo = repo, .limits = limits};
-    int r = check_arguments(&import, base, commit, ref, err);
+    AUTO(repo_import_free) struct repo_import *import = calloc(1, sizeof *import);
 
-    r = r ? r : prepare(&import, err);
-    r = r ? r : map_pack(&import, pack_fd, err);
-    r = r ? r : scan_pack(&import, err);
-    r = r ? r : index_pack(&import, err);
-    r = r ? r : walk_pack(&import, err);
-    r = r ? r : accept_pack(&import, err);
-    return r ? r : point_ref(&import, ref, err);
+    if (!import)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    import->repo = repo;
+    import->limits = limits;
+    int r = check_arguments(import, base, commit, err);
+    r = r ? r : prepare(import, err);
+    r = r ? r : map_pack(import, pack_fd, err);
+    r = r ? r : scan_pack(import, err);
+    r = r ? r : index_pack(import, err);
+    r = r ? r : open_view(import, err);
+    r = r ? r : walk_pack(import, err);
+    if (r)
+        return r;
+    import->limits = NULL;
+    *ret_import = TAKE(import);
+    return 0;
+}
+
+struct repo *
+repo_import_view(struct repo_import *import)
+{
+    return import->view;
+}
+
+int
+repo_import_accept(struct repo_import *import, const char *ref, struct err *err)
+{
+    int valid = 0;
+
+    if (!str_starts_with(ref, REF_PREFIX) || git_reference_name_is_valid(&valid, ref) || !valid)
+        return err_set(err, ERR_INVALID, "'%.200s' is not a ref below " REF_PREFIX, ref);
+    const int r = move_pack(import, err);
+    return r ? r : point_ref(import, ref, err);
 }

@@ -1,5 +1,5 @@
 /* What a hostile pack brought, seen from the commit that is wanted: every commit above the base and
- * every tree entry that none of its parents has. The rules are those of repo_import_pack(). */
+ * every tree entry that none of its parents has. The rules are those of repo_import_open(). */
 #pragma once
 
 #include "integrations/git/repo_internal.h"

@@ -73,3 +73,17 @@ odd_commit(const char *rest, size_t len)
     strbuf_done(&text);
     return id;
 }
+
+/* Take a pack in and accept it at once. */
+UNUSED static int
+import_pack(struct repo *repo,
+            int fd,
+            const char *commit,
+            const char *ref,
+            const struct repo_import_limits *limits)
+{
+    AUTO(repo_import_free) struct repo_import *import = NULL;
+    const int r = repo_import_open(repo, fd, base, commit, limits, &import, &err);
+
+    return r ? r : repo_import_accept(import, ref, &err);
+}

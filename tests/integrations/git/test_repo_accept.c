@@ -22,7 +22,7 @@ import_into(struct repo *repo, git_oid commit, const struct repo_import_limits *
     char id[GIT_OID_HEXSZ + 1];
 
     git_oid_tostr(id, sizeof id, &commit);
-    return repo_import_pack(repo, fd, base, id, "refs/draftd/run-1", limits, &err);
+    return import_pack(repo, fd, id, "refs/draftd/run-1", limits);
 }
 
 static void
@@ -51,7 +51,7 @@ TEST(what_git_packs_is_taken)
         base);
     snprintf(id, sizeof id, "%s", fixture_text("good"));
     auto_close int fd = open(fixture_path(0, "good.pack"), O_RDONLY);
-    CHECK_OK(repo_import_pack(repo, fd, base, id, "refs/draftd/run-1", &ordinary, &err), err);
+    CHECK_OK(import_pack(repo, fd, id, "refs/draftd/run-1", &ordinary), err);
     check_ref(repo, id_of(id));
     RUN("cd good.git; git fsck --full --strict; test -z \"$(ls quarantine)\"; git log --oneline "
         "refs/draftd/run-1;"
@@ -59,7 +59,7 @@ TEST(what_git_packs_is_taken)
         "refs/draftd/run-1:new/deep/n",
         base);
     /* Again, as after a crash between import and its record. */
-    CHECK_OK(repo_import_pack(repo, fd, base, id, "refs/draftd/run-1", &ordinary, &err), err);
+    CHECK_OK(import_pack(repo, fd, id, "refs/draftd/run-1", &ordinary), err);
     RUN("cd good.git; git fsck --full --strict; test \"$(ls objects/pack/*.pack | wc -l)\" = 2");
 }
 
@@ -75,7 +75,7 @@ TEST(a_pack_may_come_through_a_pipe)
     close(ends[1]);
     char id[65];
     git_oid_tostr(id, sizeof id, &commit);
-    CHECK_OK(repo_import_pack(repo, ends[0], base, id, "refs/draftd/run-1", &ordinary, &err), err);
+    CHECK_OK(import_pack(repo, ends[0], id, "refs/draftd/run-1", &ordinary), err);
     close(ends[0]);
     check_ref(repo, commit);
 }

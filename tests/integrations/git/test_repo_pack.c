@@ -1,5 +1,6 @@
-/* Packs from a sandbox that lies: each rule of repo_import_pack(), and that a refused pack leaves
+/* Packs from a sandbox that lies: each rule of repo_import_open(), and that a refused pack leaves
  * the mirror as it was. */
+#include "integrations/git/repo_list.h"
 #include "tests/integrations/git/repo_import_fixture.h"
 
 /* Import the pack in the making as it is. */
@@ -10,7 +11,7 @@ import_raw(git_oid commit, const struct repo_import_limits *limits)
     char id[GIT_OID_HEXSZ + 1];
 
     git_oid_tostr(id, sizeof id, &commit);
-    return repo_import_pack(mirror, fd, base, id, "refs/draftd/run-1", limits, &err);
+    return import_pack(mirror, fd, id, "refs/draftd/run-1", limits);
 }
 
 static int
@@ -392,20 +393,63 @@ TEST(a_delta_bomb_is_refused)
 
 TEST(only_our_own_refs_are_set)
 {
-    auto_close int fd = -1;
+    static const char *const refs[] = {"refs/heads/main", "refs/draftd/../x", "refs/draftd/"};
+
+    begin_pack();
+    const git_oid commit = on_base(id_of(base_tree));
+    pack_end(&pack);
+    auto_close int fd = pack_open(&pack);
+    char id[GIT_OID_HEXSZ + 1];
+    git_oid_tostr(id, sizeof id, &commit);
+    for (size_t i = 0; i < sizeof refs / sizeof refs[0]; i++) {
+        CHECK_INT(import_pack(mirror, fd, id, refs[i], &ordinary), ERR_INVALID);
+        CHECK_CONTAINS(err.msg, "is not a ref below refs/draftd/");
+        check_untouched();
+    }
+}
+
+TEST(base_and_commit_must_be_ids)
+{
+    AUTO(repo_import_free) struct repo_import *import = NULL;
 
     begin_pack();
     pack_end(&pack);
-    fd = pack_open(&pack);
-    CHECK_INT(repo_import_pack(mirror, fd, base, base, "refs/heads/main", &ordinary, &err),
-              ERR_INVALID);
-    CHECK_INT(repo_import_pack(mirror, fd, base, base, "refs/draftd/../x", &ordinary, &err),
-              ERR_INVALID);
-    CHECK_INT(repo_import_pack(mirror, fd, base, "HEAD", "refs/draftd/x", &ordinary, &err),
-              ERR_INVALID);
-    CHECK_INT(repo_import_pack(mirror, fd, "00000000000000000000000000000000000000aa", base,
-                               "refs/draftd/x", &ordinary, &err),
+    auto_close int fd = pack_open(&pack);
+    CHECK_INT(import_pack(mirror, fd, "HEAD", "refs/draftd/x", &ordinary), ERR_INVALID);
+    CHECK_INT(repo_import_open(mirror, fd, "00000000000000000000000000000000000000aa", base,
+                               &ordinary, &import, &err),
               ERR_NOTFOUND);
+}
+
+TEST(what_is_not_accepted_leaves_nothing)
+{
+    AUTO(repo_import_free) struct repo_import *import = NULL;
+    AUTO_DONE(repo_diff_done) struct repo_diff diff = {0};
+    AUTO_DONE(repo_commit_list_done) struct repo_commit_list list = {0};
+    AUTO_DONE(strbuf_done) struct strbuf buf = STRBUF_INIT(64);
+    char id[GIT_OID_HEXSZ + 1];
+    struct repo_import_limits limits = ordinary;
+
+    limits.allow_submodules = true;
+    begin_pack();
+    const git_oid commit =
+        on_base(pack_add_tree(&pack, "100644", "a", pack_add_text(&pack, "a3\nb\n")));
+    pack_end(&pack);
+    auto_close int fd = pack_open(&pack);
+    git_oid_tostr(id, sizeof id, &commit);
+    CHECK_OK(repo_import_open(mirror, fd, base, id, &limits, &import, &err), err);
+    struct repo *view = repo_import_view(import);
+    CHECK_OK(repo_diff(view, base, id, NULL, &diff, &err), err);
+    CHECK_INT(diff.added_lines, 2);
+    CHECK_OK(repo_list_commits(view, base, id, 10, &list, &err), err);
+    CHECK_INT(list.count, 1);
+    CHECK_OK(repo_read_file(view, id, "a", &buf, &err), err);
+    CHECK_STR(strbuf_str(&buf), "a3\nb\n");
+    CHECK_INT(repo_read_file(mirror, id, "a", &buf, &err), ERR_NOTFOUND);
+    RUN("test -z \"$(git -C mirror.git for-each-ref refs/draftd)\"");
+    repo_import_free(TAKE(import));
+    check_untouched();
+    CHECK_INT(repo_read_file(mirror, id, "a", &buf, &err), ERR_NOTFOUND);
 }
 
 TEST_MAIN()

@@ -280,6 +280,7 @@ import_often(void *ctx)
 
     for (int i = 0; i < ROUNDS && !result; i++) {
         AUTO(repo_free) struct repo *mirror = NULL;
+        AUTO(repo_import_free) struct repo_import *import = NULL;
         char text[64];
         char id[65];
         pack_begin(&pack);
@@ -291,7 +292,8 @@ import_often(void *ctx)
         auto_close int fd = pack_open(&pack);
         snprintf(text, sizeof text, "refs/draftd/%s-%d", (const char *)ctx, i);
         if (repo_open_mirror("common.mirror", &mirror, &mine) ||
-            repo_import_pack(mirror, fd, shared_base, id, text, &limits, &mine)) {
+            repo_import_open(mirror, fd, shared_base, id, &limits, &import, &mine) ||
+            repo_import_accept(import, text, &mine)) {
             printf("# import: %s\n", mine.msg);
             result = "failed";
         }
