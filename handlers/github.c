@@ -316,7 +316,8 @@ retry_after_ms(struct session *session)
     return github_retry_after_ms(client_of(session));
 }
 
-/* The open pull request of the task's own branch. A closed one stays closed: people decided. */
+/* The open pull request of the task's own branch. A closed one stays closed: people decided. So
+ * they did about one that they marked ready or described anew: its words are theirs. */
 static int
 find_or_create_pull(struct github *client,
                     const struct task *task,
@@ -332,19 +333,16 @@ find_or_create_pull(struct github *client,
         .draft = true,
     };
     AUTO_DONE(github_pull_done) struct github_pull found = {0};
-    const int r = github_find_pull(client, task->repository, request->branch, &found, err);
+    int r = github_find_pull(client, task->repository, request->branch, &found, err);
 
-    if (r && r != ERR_NOTFOUND)
-        return r;
-    if (r || !found.open)
+    if (r == ERR_NOTFOUND)
         return github_create_pull(client, task->repository, &wanted, ret_pull, err);
-
-    const int edited = github_edit_pull(client, task->repository, found.number, request->title,
-                                        request->body, err);
-    if (edited)
-        return edited;
-    *ret_pull = TAKE_STRUCT(found);
-    return 0;
+    if (!r && found.draft && report_is_ours(found.body))
+        r = github_edit_pull(client, task->repository, found.number, request->title, request->body,
+                             err);
+    if (!r)
+        *ret_pull = TAKE_STRUCT(found);
+    return r;
 }
 
 static int

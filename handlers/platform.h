@@ -127,7 +127,8 @@ struct platform {
     int64_t (*retry_after_ms)(struct session *session);
 
     /* Find the task's open draft or make it, and give it this title and body. Writes number and URL
-     * (the caller's, free(); may be NULL). Never touches one that is not a draft of ours. */
+     * (the caller's, free(); may be NULL). What people opened there, marked ready or described anew
+     * is left as it is. */
     int (*put_draft)(struct session *session,
                      const struct task *task,
                      const struct draft_request *request,

@@ -125,16 +125,13 @@ MUST_CHECK int github_react(struct github *github,
 struct github_pull {
     int64_t number;
     char *url; /* html_url */
-    char *head_commit;
     char *body;
     bool draft;
-    bool open;
-    bool merged;
 };
 
 void github_pull_done(struct github_pull *pull);
 
-/* The newest pull request (open first) from a branch of the same repository.
+/* The newest open pull request from a branch of the same repository.
  * Errors: ERR_NOTFOUND. */
 MUST_CHECK int github_find_pull(struct github *github,
                                 const char *repository,

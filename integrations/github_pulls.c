@@ -14,7 +14,6 @@ void
 github_pull_done(struct github_pull *pull)
 {
     free(pull->url);
-    free(pull->head_commit);
     free(pull->body);
     *pull = (struct github_pull){0};
 }
@@ -24,21 +23,17 @@ read_pull(const json_t *json, struct github_pull *ret_pull, struct err *err)
 {
     const char *const body = js_str(json, "body");
     const char *const url = js_str(json, "html_url");
-    const char *const commit = js_str(json, "head.sha");
     AUTO_DONE(github_pull_done)
     struct github_pull pull = {
         .number = js_int(json, "number", 0),
         .draft = js_bool(json, "draft", false),
-        .open = str_equal(js_str(json, "state"), "open"),
-        .merged = js_str(json, "merged_at") != NULL, /* a list has no "merged" */
     };
 
-    if (pull.number <= 0 || !url || !commit)
+    if (pull.number <= 0 || !url)
         return err_set(err, ERR_REMOTE, "GitHub's answer is not a pull request");
     pull.url = str_dup(url);
-    pull.head_commit = str_dup(commit);
     pull.body = str_dup(body ? body : "");
-    if (!pull.url || !pull.head_commit || !pull.body)
+    if (!pull.url || !pull.body)
         return err_set(err, ERR_NOMEM, "out of memory");
     *ret_pull = TAKE_STRUCT(pull);
     return 0;
@@ -54,23 +49,17 @@ is_from_branch(const json_t *json, const char *branch)
            str_equal(js_str(json, "head.ref"), branch);
 }
 
-/* Out of a list, newest first: the first open one, otherwise the first. */
+/* Out of a list, or NULL. */
 static const json_t *
 choose_pull(const json_t *list, const char *branch)
 {
-    const json_t *chosen = NULL;
-
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *const pull = json_array_get(list, i);
 
-        if (!is_from_branch(pull, branch))
-            continue;
-        if (str_equal(js_str(pull, "state"), "open"))
+        if (is_from_branch(pull, branch))
             return pull;
-        if (!chosen)
-            chosen = pull;
     }
-    return chosen;
+    return NULL;
 }
 
 int
@@ -86,8 +75,8 @@ github_find_pull(struct github *github,
 
     if (!owner)
         return err_set(err, ERR_NOMEM, "out of memory");
-    strbuf_addf(&rest,
-                "/pulls?state=all&sort=created&direction=desc&per_page=%d&head=", GITHUB_PAGE_SIZE);
+    strbuf_addf(
+        &rest, "/pulls?state=open&sort=created&direction=desc&per_page=%d&head=", GITHUB_PAGE_SIZE);
     web_append_escaped(&rest, owner);
     strbuf_add_str(&rest, ":");
     web_append_escaped(&rest, branch);
@@ -97,7 +86,7 @@ github_find_pull(struct github *github,
         return err_wrap(err, "looking for the pull request of %.200s", branch);
     const json_t *const chosen = choose_pull(list, branch);
     if (!chosen)
-        return err_set(err, ERR_NOTFOUND, "no pull request comes from %.200s", branch);
+        return err_set(err, ERR_NOTFOUND, "no open pull request comes from %.200s", branch);
     return read_pull(chosen, ret_pull, err);
 }
 

@@ -91,6 +91,39 @@ describe('a label becomes a draft pull request', { concurrency: 4 }, () => {
         assert.match(pull.body, /flaky/i);
     });
 
+    const takings = {
+        'marked ready': { draft: false },
+        'described anew': { title: 'Ours now', body: 'What this is about.' },
+    };
+    for (const [how, change] of Object.entries(takings))
+        test(`a pull request that a person ${how} keeps its words`, async () => {
+            const repository = await world.repository(how.replace(' ', '-'), usual('echo more >>notes.txt\n'));
+            const again = async () => {
+                world.cli('retry', String(world.task(repository).id));
+                assert.equal((await world.ended(repository)).state, 'drafted');
+                return world.pulls(repository);
+            };
+            await world.label(repository);
+            await world.ended(repository);
+            const [draft] = await again();
+            assert.match(draft.body, /, run 2\./, 'a draft of ours is kept up to date');
+
+            await world.control('PATCH', `repos/${repository}/pulls/${draft.number}`, change);
+            const [taken] = await world.pulls(repository);
+            const [left, ...others] = await again();
+            assert.deepEqual(others, []);
+            assert.deepEqual(left.history, taken.history);
+            assert.equal(left.draft, taken.draft);
+            assert.equal(world.fileAt(repository, 'draftd/1-mend-it', 'notes.txt'), 'more\nmore\nmore');
+            const [status] = await world.statuses(repository);
+            assert.match(status.body, new RegExp(`/pull/${draft.number}\\b`));
+
+            await world.control('PATCH', `repos/${repository}/pulls/${draft.number}`, { state: 'closed' });
+            const [closed, fresh] = await again();
+            assert.deepEqual([closed.state, closed.body], ['closed', left.body]);
+            assert.deepEqual([fresh.state, fresh.draft], ['open', true]);
+        });
+
     test('nothing changed: no pull request, and a comment says so', async () => {
         const repository = await world.repository('unchanged', usual('true\n'));
         await world.label(repository);
