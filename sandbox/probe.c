@@ -205,6 +205,7 @@ sandbox_probe(const struct sandbox_host *host,
         .image = image,
         .role = "probe",
         .deadline_mono_ms = clock_mono_ms() + PROBE_MS,
+        .stop = host->stop,
     };
 
     int result = box_open(host, &spec, &sandbox, err);

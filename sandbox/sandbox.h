@@ -35,14 +35,14 @@ struct sandbox_host {
     int64_t tmp_mib;
     bool workspace_in_memory; /* a tmpfs; else the engine's disk, watched by the runner */
     bool user_namespace;
-    const struct stop *stop; /* ends the removal of orphans when raised; or NULL */
+    const struct stop *stop; /* ends the removal of orphans and the probe when raised; or NULL */
 };
 
 /* Try the host once at start: the engine answers, the image is there, and a container created as
  * ours are has every limit that was asked for (by inspection and from the inside). `report` gets
  * one line per limit that is refused or silently ignored ("memory: asked 4096 MiB, the engine set
  * none: ..."): the caller tells the operator. Errors: ERR_UNAVAILABLE no engine; ERR_NOTFOUND no
- * image; ERR_INVALID the sandbox does not work there. */
+ * image; ERR_INVALID the sandbox does not work there; ERR_CANCELED. */
 MUST_CHECK int sandbox_probe(const struct sandbox_host *host,
                              const char *image,
                              struct strbuf *report,

@@ -44,9 +44,12 @@ struct process {
     struct sender *sender;
     struct timer *timer;
     struct service *timer_service;
-    struct service *janitor;
+    struct janitor *janitor;
+    struct service *janitor_service;
+    bool host_tried; /* and it works */
     struct worker *workers[MAX_WORKERS];
     struct service *worker_services[MAX_WORKERS + 1];
+    size_t workers_started; /* the janitor's thread only */
 };
 
 /* The directory of this very program. */
@@ -269,10 +272,10 @@ stop_services(struct process *process)
         live_stop_all(app->live);
     if (app->stop)
         stop_raise(app->stop);
+    service_end(process->janitor_service); /* first: it starts the workers */
     for (size_t i = 0; i < MAX_WORKERS; i++)
         service_end(process->worker_services[i]);
     service_end(process->timer_service);
-    service_end(process->janitor);
     service_end(app->dispatcher);
     service_end(app->sender);
 }
@@ -290,7 +293,8 @@ process_close(struct process *process)
         worker_free(process->workers[i]);
     }
     service_free(process->timer_service);
-    service_free(process->janitor);
+    service_free(process->janitor_service);
+    janitor_free(process->janitor);
     service_free(app->dispatcher);
     service_free(app->sender);
     dispatcher_free(process->dispatcher);
@@ -322,51 +326,44 @@ release_leases(struct db *db, void *ctx, struct err *err)
     return run_release_all(db, app->owner, err);
 }
 
-/* One warning per line of what the sandbox host cannot do. */
-static void
-log_report(const struct strbuf *report)
-{
-    const char *line = strbuf_str(report);
-
-    while (*line) {
-        const size_t len = strcspn(line, "\n");
-        auto_free char *copy = strndup(line, len);
-        log_warning("sandbox_limit", kv_str("what", copy));
-        line += len + (line[len] == '\n');
-    }
-}
-
 int
 process_require_sandbox(struct process *process, struct err *err)
 {
-    AUTO_DONE(strbuf_done) struct strbuf report = STRBUF_INIT(LIMIT_REASON_BYTES * 8);
-    const struct app *app = &process->app;
-    const int r = sandbox_probe(&app->sandbox, app->settings->sandbox.image, &report, err);
+    const int r = janitor_try_host(&process->app, err);
 
-    log_report(&report);
+    process->host_tried = !r;
     return r;
 }
 
 int
 process_recover(struct process *process, struct err *err)
 {
-    struct app *app = &process->app;
-    struct err error = {0};
-    size_t removed = 0;
-    int r = store_transact(app->store, release_leases, app, err);
+    return store_transact(process->app.store, release_leases, &process->app, err);
+}
 
-    if (r)
-        return r;
-    r = sandbox_remove_orphans(&app->sandbox, NULL, NULL, &removed, &error);
-    if (!r)
-        r = process_require_sandbox(process, &error);
-    if (r)
-        log_warning("sandbox_not_ready", kv_str("engine", app->sandbox.engine),
-                    kv_str("image", app->settings->sandbox.image), kv_str("reason", error.msg));
-    else
-        log_info("sandbox_ready", kv_str("engine", app->sandbox.engine),
-                 kv_int("orphans_removed", (int64_t)removed));
-    return 0;
+/* What is not started now is in a minute. */
+static void
+start_workers(struct process *process)
+{
+    struct err error = {0};
+
+    for (; process->worker_services[process->workers_started]; process->workers_started++) {
+        if (service_start(process->worker_services[process->workers_started], &error)) {
+            log_error("worker_not_started", kv_str("error", error.msg));
+            return;
+        }
+    }
+}
+
+/* The workers begin once it has looked for what an earlier process left behind. */
+static int64_t
+janitor_service_turn(void *ctx)
+{
+    struct process *process = ctx;
+    const int64_t pause_ms = janitor_turn(process->janitor);
+
+    start_workers(process);
+    return pause_ms;
 }
 
 int
@@ -389,7 +386,10 @@ process_prepare(struct process *process, int64_t workers, struct err *err)
         r = service_new("timer", timer_turn, process->timer, app->stop, &process->timer_service,
                         err);
     if (!r)
-        r = service_new("janitor", janitor_turn, app, app->stop, &process->janitor, err);
+        r = janitor_new(app, process->host_tried, &process->janitor, err);
+    if (!r)
+        r = service_new("janitor", janitor_service_turn, process, app->stop,
+                        &process->janitor_service, err);
     for (size_t i = 0; !r && i < count; i++) {
         r = worker_new(app, &process->workers[i], err);
         if (!r)
@@ -409,11 +409,9 @@ process_start(struct process *process, struct err *err)
     if (!r)
         r = service_start(process->timer_service, err);
     if (!r)
-        r = service_start(process->janitor, err);
-    for (size_t i = 0; !r && process->worker_services[i]; i++)
-        r = service_start(process->worker_services[i], err);
-    if (!r)
         r = service_start(app->dispatcher, err);
+    if (!r)
+        r = service_start(process->janitor_service, err);
     return r;
 }
 

@@ -31,19 +31,21 @@ AUTO_DEFINE(struct process *, process_close)
 /* What the handlers share. Borrowed. */
 struct app *process_app(struct process *process);
 
-/* Is there an engine with the operator's image?  Errors: ERR_UNAVAILABLE, ERR_NOTFOUND,
- * ERR_INVALID. */
+/* Is there an engine with the operator's image? What the sandbox host cannot do is logged.  Errors:
+ * ERR_UNAVAILABLE, ERR_NOTFOUND, ERR_INVALID. */
 MUST_CHECK int process_require_sandbox(struct process *process, struct err *err);
 
-/* Clear up behind an earlier process: its leases, its containers. What the sandbox host cannot do
- * is logged. An engine that is away is no error: runs wait for it. */
+/* Take back the runs that an earlier process held. Before process_start(). */
 MUST_CHECK int process_recover(struct process *process, struct err *err);
 
 /* Make dispatcher, sender, timer and `workers` workers, not running yet: from then on the app is
  * only read, and other threads may start that do so. */
 MUST_CHECK int process_prepare(struct process *process, int64_t workers, struct err *err);
 
-/* Let them run. */
+/* Let them run. Nobody waits for the engine here: the workers begin once the containers of an
+ * earlier process were looked for, which may take as long as an engine hangs; then the sandbox host
+ * is tried, unless process_require_sandbox() has. An engine that is away is no error: runs wait for
+ * it. */
 MUST_CHECK int process_start(struct process *process, struct err *err);
 
 /* Signals that end the process (SIGTERM, SIGINT, SIGHUP) are waited for, not handled: block them

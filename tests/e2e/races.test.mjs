@@ -103,6 +103,25 @@ test('the engine hangs: cancelling does not, and neither does the end', async ()
     assert.equal((await lastWord(repository)).shown.state, 'canceled');
 });
 
+test('the engine hangs at the start: the thread is told, the end is prompt, and the run is done when it answers', async () => {
+    const repository = await world.repository('hangs-early', usual(edit));
+    await world.kill('SIGTERM');
+    gate.hanging = true;
+    let began = Date.now();
+    await world.serve();
+    await world.label(repository);
+    await until('the status', async () => (await world.statuses(repository)).length);
+    assert.ok(Date.now() - began < 10000);
+    began = Date.now();
+    assert.deepEqual(await world.kill('SIGTERM'), { code: 0, signal: null });
+    assert.ok(Date.now() - began < 5000);
+    gate.hanging = false;
+    const before = world.log.length;
+    await world.serve();
+    assert.equal((await lastWord(repository)).shown.state, 'drafted');
+    await until('the host to be tried', () => /event=sandbox_ready/.test(world.log.slice(before)));
+});
+
 test('SIGTERM while a fetch hangs', async () => {
     const repository = await world.repository('fetch-hangs', usual(edit));
     await world.control('POST', 'faults', { path: '/acme/fetch-hangs(.git)?/info/refs', times: 1, hang: true });

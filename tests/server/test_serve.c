@@ -6,6 +6,10 @@
 #include "tests/server/http/client.h"
 
 #include <inttypes.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#define PROMPT_MS (5 * MS_PER_SECOND)
 
 static pid_t
 serve(void)
@@ -64,13 +68,48 @@ TEST(serve_goes_on_until_it_is_told_to_end)
     for (size_t i = 0; i < COUNT(signals); i++) {
         const pid_t child = serve();
         const bool serving = says("event=serving");
+        const bool told = says("event=sandbox_not_ready");
         kill(child, signals[i]);
         CHECK_STATUS(finish(child), 0);
-        CHECK(serving);
+        CHECK(serving && told);
         CHECK_CONTAINS(strbuf_str(&err_out), "event=listening");
-        CHECK_CONTAINS(strbuf_str(&err_out), "event=sandbox_not_ready");
         CHECK_CONTAINS(strbuf_str(&err_out), "event=stopped");
     }
+}
+
+/* An engine's socket that is connected to and never answers. */
+static int
+listen_and_say_nothing(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    (void)unlink(path);
+    CHECK(fd >= 0 && !bind(fd, (const struct sockaddr *)&address, sizeof(address)) &&
+          !listen(fd, 16));
+    return fd;
+}
+
+/* What needs no engine does not wait for it, and neither does the end. */
+TEST(an_engine_that_hangs_holds_up_neither_deliveries_nor_the_end)
+{
+    begin();
+    write_config("served");
+    shell("sed -i \"s,///nonexistent/,//$PWD/,\" draftd.yml");
+    auto_free char *path = str_printf("%s/engine.sock", dir);
+    auto_close int engine = listen_and_say_nothing(path);
+    const int64_t begin_ms = clock_mono_ms();
+    const pid_t child = serve();
+    CHECK(says("event=serving"));
+    auto_close int fd = hand_in(said_port(), "m1");
+    CHECK(says("event=delivery_handled platform=\"local\" delivery=\"m1\""));
+    const int64_t stop_ms = clock_mono_ms();
+    kill(child, SIGTERM);
+    CHECK_STATUS(finish(child), 0);
+    CHECK(stop_ms - begin_ms < PROMPT_MS);
+    CHECK(clock_mono_ms() - stop_ms < PROMPT_MS);
+    CHECK(!strstr(strbuf_str(&err_out), "sandbox_not_ready")); /* it was still being waited for */
 }
 
 static int
