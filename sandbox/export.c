@@ -19,11 +19,17 @@
  * take.
  *
  * The change is what the files differ in from those that setup left, path by path, on top of the
- * base: a file that setup made or changed and that the agent left alone is none of it. The agent's
- * own commits are kept below it; where they hold what the files do not, the files count. A head
- * that does not descend from the base, or that cannot be found in a broken repository, is left
- * aside: then the change is one commit on top of the base. Whoever filled /tmp is not to lose the
- * change for it: then /tmp is emptied and all is done again. */
+ * base: a file that setup made or changed and that the agent left alone is none of it, nor is one
+ * whose line ends git would write otherwise. The agent's own commits are kept below it, and what
+ * they say of other paths counts where the files, as git sees them, agree. A head that does not
+ * descend from the base, or that cannot be found in a broken repository, is left aside: then the
+ * change is one commit on top of the base.
+ *
+ * $before: the files when setup was done; touched: what differs from it now, and in paths those of
+ * them that are there; committed: what the agent's commits hold and the files agree with, found by
+ * putting all that the files do not agree with on top of the base, and looking what is missing.
+ * Whoever filled /tmp is not to lose the change for it: then /tmp is emptied and all is done again.
+ */
 static const char commit_script[] =
     "setup=$(cat)\n" STATE_FUNCTIONS "commit() (\n"
     "set -e\n"
@@ -35,12 +41,31 @@ static const char commit_script[] =
     "git read-tree \"$DRAFTD_BASE\"\n"
     "printf '%s\\n' \"$setup\" | entries | git update-index --index-info\n"
     "before=$(git write-tree --missing-ok)\n"
+    /* what the agent committed although it is ignored is not lost from sight */
+    "git diff-tree -r --diff-filter=A \"$before\" \"$head\" | entries |\n"
+    "    git update-index --index-info\n"
     "take\n"
     "case $left in *'No space left'*) printf '%s\\n' \"$left\" >&2; exit 1 ;; esac\n"
     "files=$(git write-tree --missing-ok)\n"
-    "git diff-tree -r \"$before\" \"$files\" >" STATE_DIR "/touched\n"
+    "git diff-tree -r \"$before\" \"$files\" >$GIT_DIR/touched\n"
+    "git diff-tree -r --name-only -z --diff-filter=d \"$before\" \"$files\" >$GIT_DIR/paths\n"
+    "heed_attributes\n"
+    ": >$GIT_DIR/committed\n"
+    "if [ \"$head\" != \"$DRAFTD_BASE\" ]; then\n"
+    "    git read-tree \"$head\"\n"
+    "    git add -u --ignore-errors . 2>/dev/null || :\n"
+    "    seen=$(git write-tree --missing-ok)\n"
+    "    git read-tree \"$DRAFTD_BASE\"\n"
+    "    git diff-tree -r \"$head\" \"$seen\" | entries | git update-index --index-info\n"
+    "    git diff-tree -r $(git write-tree --missing-ok) \"$seen\" >$GIT_DIR/committed\n"
+    "fi\n"
     "git read-tree \"$DRAFTD_BASE\"\n"
-    "entries <" STATE_DIR "/touched | git update-index --index-info\n"
+    "entries <$GIT_DIR/committed | git update-index --index-info\n"
+    "printf '%s\\n' \"$setup\" | entries_before | git update-index --index-info\n"
+    /* no file is added where a directory or a repository still is in the index */
+    "entries <$GIT_DIR/touched | sed -n '/^000000 /p; /^160000 /p' | git update-index "
+    "--index-info\n"
+    "git update-index --add --remove --replace -z --stdin <$GIT_DIR/paths\n"
     "tree=$(git write-tree)\n"
     "if [ \"$tree\" = \"$(git rev-parse \"$DRAFTD_BASE^{tree}\")\" ]; then\n"
     "    [ -n \"$left\" ] || exit 44\n"

@@ -1,4 +1,5 @@
 // What is pushed and said is what the agent did: not what setup, git or bad luck did, and nothing is lost on the way.
+import { execFileSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 
 import { World, assert, git, until, usual } from './harness.mjs';
@@ -166,4 +167,41 @@ test('setup that fails in the proof is shown with what it printed, once', async 
     assert.match(pull.body, /\| `more` \|.*\|.*\| ⚠️ could not be run \|/);
     assert.match(pull.body, /<code>setup<\/code>/);
     assert.equal(pull.body.split('no such package').length, 2);
+});
+
+describe('what git makes of the bytes', { concurrency: 4 }, () => {
+    const who = { GIT_AUTHOR_NAME: 'Ann', GIT_AUTHOR_EMAIL: 'a@example.org', GIT_COMMITTER_NAME: 'Ann', GIT_COMMITTER_EMAIL: 'a@example.org' };
+    const crlf = 'printf "a\\r\\nb\\r\\n" >x.bat; git add .; git commit -qm x; echo "*.bat text eol=crlf" >.gitattributes; git add .gitattributes; git commit -qm y';
+    const ident = 'printf "\\$Id: abc\\$\\n" >x.c; git add .; git commit -qm x; echo "*.c ident" >.gitattributes; git add .gitattributes; git commit -qm y';
+    const auto = 'printf "a\\r\\nb\\r\\n" >old.txt; git add .; git commit -qm x; echo "* text=auto" >.gitattributes; echo "*.out" >.gitignore; git add .gitattributes .gitignore; git commit -qm y';
+    const commit = 'git commit -qm c';
+
+    for (const [name, script, agent, expected] of [
+        ['crlf-none', crlf, 'exit 0', {}],
+        ['ident-none', ident, 'exit 0', {}],
+        ['crlf-other', crlf, 'echo x >notes.txt', { 'notes.txt': 'x\n' }],
+        ['crlf-commits', crlf, `echo x >notes.txt; git add notes.txt; ${commit}`, { 'notes.txt': 'x\n' }],
+        ['crlf-same', crlf, 'printf "c\\r\\n" >>x.bat', { 'x.bat': 'a\nb\nc\n' }],
+        ['crlf-mends', crlf, 'printf "a\\nb\\n" >x.bat', { 'x.bat': 'a\nb\n' }],
+        ['crlf-renormalizes', crlf, `git add --renormalize .; ${commit}`, { 'x.bat': 'a\nb\n' }],
+        ['crlf-takes-back', crlf, `echo x >x.txt; echo 1 >>answer.txt; git add x.txt answer.txt; ${commit}; git checkout -q HEAD~ answer.txt`, { 'x.txt': 'x\n' }],
+        ['auto-new', auto, 'printf "n\\r\\n" >new.txt; printf "c\\r\\n" >>old.txt', { 'new.txt': 'n\n', 'old.txt': 'a\r\nb\r\nc\r\n' }],
+        ['auto-renormalizes', auto, `git add --renormalize .; ${commit}; echo x >notes.txt`, { 'notes.txt': 'x\n', 'old.txt': 'a\nb\n' }],
+        ['auto-forces', auto, `echo 1 >a.out; echo 1 >b.out; echo 1 >c.out; git add -f a.out b.out; ${commit}; echo 2 >>b.out`, { 'a.out': '1\n', 'b.out': '1\n2\n' }],
+    ])
+        test(`is no work of the agent, what the agent does is: ${name}`, async () => {
+            const repository = await world.repository(name, usual(`${agent}\n`, { '.draftd.yml': '' }));
+            const work = `${world.dir}/more-${name}`;
+            git('clone', '-q', world.bare(repository), work);
+            execFileSync('sh', ['-ec', script], { cwd: work, env: { ...process.env, ...who } });
+            git('-C', work, 'push', '-q', 'origin', 'main');
+            await world.label(repository);
+            const shown = await world.ended(repository);
+            const paths = Object.keys(expected);
+            assert.equal(shown.state, paths.length ? 'drafted' : 'unchanged');
+            if (paths.length)
+                assert.deepEqual(changes(repository).map((line) => line.slice(2)), paths);
+            for (const path of paths)
+                assert.equal(execFileSync('git', ['-C', world.bare(repository), 'show', `draftd/1-mend-it:${path}`], { encoding: 'utf8' }), expected[path]);
+        });
 });
