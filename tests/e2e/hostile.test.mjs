@@ -270,6 +270,56 @@ END`);
     });
 });
 
+describe('the guard', { concurrency: 3 }, () => {
+    const token = `gh_p${'a1B2c3D4e5'.repeat(4)}`.replace('h_p', 'hp_');
+    const make_token = 't=ghp; t=${t}_$(printf a1B2c3D4e5%.0s 1 2 3 4)\n';
+
+    /// What is held back is not in the mirror either, which later sandboxes see.
+    const gone = told => {
+        const mirror = join(world.dir, 'state', 'mirrors', 'github', `${told.repository}.git`);
+        assert.equal(git('-C', mirror, 'for-each-ref', 'refs/draftd'), '');
+        for (const line of git('-C', mirror, 'cat-file', '--batch-all-objects', '--batch-check').split('\n')) {
+            const [id, type, bytes] = line.split(' ');
+            assert.ok(Number(bytes) < 100000, line);
+            if (type === 'commit')
+                assert.doesNotMatch(git('-C', mirror, 'cat-file', type, id), /ghp_|x-note/);
+        }
+        assert.ok(!told.status.includes(token));
+    };
+    test('a credential at the end of a large file', async () => {
+        const told = await attack('large-secret', `${make_token}{ yes line of text | head -c 5000000; echo $t; } >large.txt\n`);
+        held(told, /large\.txt: looks like a credential \(GitHub token\)/);
+        gone(told);
+    });
+    test('a credential in an author, and in a header of its own', async () => {
+        const author = await attack('author-secret', `${make_token}echo x >x; git add x; GIT_AUTHOR_NAME=$t git commit -q -m x\n`);
+        held(author, /a commit's header holds what looks like a credential/);
+        gone(author);
+        const header = await attack('header', `echo x >x; git add x; git commit -q -m x
+            git cat-file commit HEAD | perl -pe 'print "x-note hello\\n" if /^$/ && !$done++' >/tmp/c
+            git reset -q --soft $(git hash-object --literally -t commit -w /tmp/c)\n`);
+        held(header, /header that is not expected/);
+        gone(header);
+    });
+    test('tests that are cut, renamed and replaced', async () => {
+        const lines = Array.from({ length: 80 }, (_, i) => `assert sum(${i}, 0) == ${i}\n`).join('');
+        const told = await attack('tests-gone', `echo '# nothing' >tests/test_a.py
+            mv tests/test_b.py tests/test_b.py.disabled; rm tests/test_c.py; ln -s ../notes.txt tests/test_c.py\n`,
+        { 'notes.txt': 'notes\n', 'tests/test_a.py': `a = 1\n${lines}`, 'tests/test_b.py': `b = 1\n${lines}`, 'tests/test_c.py': `c = 1\n${lines}` });
+        drafted(told);
+        for (const flag of [/test\\_a\.py: test lost 80 of its 81 lines/, /test\\_b\.py: test was renamed to what may not be run/, /test\\_c\.py: test is now of another type/])
+            assert.match(told.pull.body, flag);
+    });
+    test('millions of short lines, over and over', async () => {
+        const begin = Date.now();
+        const told = await attack('digits', `for i in 1 2 3 4; do
+            perl -e 'srand(shift); print int(rand(10)), "\\n" for 1..2000000' $i >digits; git add digits; git commit -q -m $i; done\n`);
+        drafted(told);
+        assert.match(told.pull.body, /digits: file of 3\.8 MiB, not compared line by line/);
+        assert.ok(Date.now() - begin < 60000);
+    });
+});
+
 describe('the evidence', { concurrency: 3 }, () => {
     test('settings of the agent do not count', async () => {
         const told = await attack('own-checks', 'printf "checks:\\n  - { name: test, run: \\"true\\" }\\n" >.draftd.yml; echo 1 >answer.txt\n');
