@@ -4,9 +4,11 @@
 #include "handlers/app.h"
 #include "handlers/settings/repo_settings.h"
 #include "handlers/thread/announce.h"
+#include "handlers/thread/text.h"
 #include "server/base/clock.h"
 #include "server/base/fs.h"
 #include "server/base/js.h"
+#include "server/base/redact.h"
 #include "server/base/str.h"
 #include "server/limits.h"
 #include "server/service.h"
@@ -15,6 +17,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define RAW_BYTES (LIMIT_TEXT_BYTES / 2) /* of what becomes a line: none is as long */
 
 void
 work_done(struct work *work)
@@ -34,6 +38,26 @@ work_done(struct work *work)
     *work = (struct work){0};
 }
 
+/* One line that can be stored and shown: what goes into it may be any bytes of a sandbox, a file's
+ * name in what git says of it among them. */
+static int
+compose_line(const char *format, va_list args, char **ret_line, struct err *err)
+{
+    AUTO_DONE(strbuf_done) struct strbuf redacted = STRBUF_INIT(LIMIT_TEXT_BYTES);
+    AUTO_DONE(strbuf_done) struct strbuf line = STRBUF_INIT(LIMIT_REASON_BYTES);
+    auto_free char *raw = NULL;
+    const int len = vasprintf(&raw, format, args);
+
+    if (len < 0) {
+        raw = NULL;
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    const size_t seen = (size_t)len < RAW_BYTES ? (size_t)len : RAW_BYTES;
+    redact_append(&redacted, bytes_of(raw, seen));
+    text_append_line(&line, strbuf_str(&redacted), LIMIT_REASON_BYTES);
+    return strbuf_take(&line, ret_line, err);
+}
+
 int
 work_conclude(struct work *work, struct err *err, enum run_outcome outcome, const char *format, ...)
 {
@@ -43,10 +67,10 @@ work_conclude(struct work *work, struct err *err, enum run_outcome outcome, cons
     if (!work_goes_on(work))
         return 0;
     va_start(args, format);
-    const int len = vasprintf(&reason, format, args);
+    const int r = compose_line(format, args, &reason, err);
     va_end(args);
-    if (len < 0)
-        return err_set(err, ERR_NOMEM, "out of memory");
+    if (r)
+        return r;
     work->ending.outcome = outcome;
     work->ending.reason = reason;
     return 0;
@@ -59,12 +83,10 @@ work_flag(struct work *work, struct err *err, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    const int len = vasprintf(&text, format, args);
+    const int r = compose_line(format, args, &text, err);
     va_end(args);
-    if (len < 0) {
-        text = NULL;
-        return err_set(err, ERR_NOMEM, "out of memory");
-    }
+    if (r)
+        return r;
     char **grown = reallocarray(work->flags, work->flag_count + 1, sizeof(*grown));
     if (!grown)
         return err_set(err, ERR_NOMEM, "out of memory");

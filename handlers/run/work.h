@@ -66,12 +66,13 @@ work_goes_on(const struct work *work)
     return work->ending.outcome == OUTCOME_NONE;
 }
 
-/* Conclude the run. The first conclusion stays.  Returns 0, or ERR_NOMEM. */
+/* Conclude the run. The first conclusion stays. What is composed becomes one line without invalid
+ * or invisible characters and credentials.  Returns 0, or ERR_NOMEM. */
 MUST_CHECK int
 work_conclude(struct work *work, struct err *err, enum run_outcome outcome, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
-/* Note something that a reviewer should see first.  Errors: ERR_NOMEM. */
+/* Note something that a reviewer should see first, composed as above.  Errors: ERR_NOMEM. */
 MUST_CHECK int work_flag(struct work *work, struct err *err, const char *format, ...)
     PRINTF_LIKE(3, 4);
 

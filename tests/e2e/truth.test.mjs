@@ -205,3 +205,12 @@ describe('what git makes of the bytes', { concurrency: 4 }, () => {
                 assert.equal(execFileSync('git', ['-C', world.bare(repository), 'show', `draftd/1-mend-it:${path}`], { encoding: 'utf8' }), expected[path]);
         });
 });
+
+test('what git cannot take is told, whatever its name', async () => {
+    const repository = await world.repository('odd-names', usual(
+        'echo x >>notes.txt; d=$(printf "n\\377\\376"); mkdir "$d"; git -C "$d" init -q\n'));
+    await world.label(repository);
+    const shown = await world.ended(repository);
+    assert.equal(shown.state, 'drafted', shown.reason);
+    assert.match((await world.pulls(repository))[0].body, /files that git could not take are missing: .*n/);
+});
