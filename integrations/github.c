@@ -141,37 +141,6 @@ github_permission(struct github *github,
     return 0;
 }
 
-void
-github_repository_done(struct github_repository *repository)
-{
-    free(repository->full_name);
-    free(repository->default_branch);
-    *repository = (struct github_repository){0};
-}
-
-int
-github_get_repository(struct github *github,
-                      const char *repository,
-                      struct github_repository *ret_repository,
-                      struct err *err)
-{
-    AUTO(js_free) json_t *json = NULL;
-    AUTO_DONE(github_repository_done) struct github_repository read = {0};
-    const int result = github_call_repository(github, "GET", repository, "", NULL, &json, err);
-
-    if (result)
-        return err_wrap(err, "repository %.200s", repository);
-    if (!js_str(json, "full_name") || !js_str(json, "default_branch"))
-        return err_set(err, ERR_REMOTE, "GitHub's answer names no default branch");
-    read.full_name = str_dup(js_str(json, "full_name"));
-    read.default_branch = str_dup(js_str(json, "default_branch"));
-    read.archived = js_bool(json, "archived", false);
-    if (!read.full_name || !read.default_branch)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    *ret_repository = TAKE_STRUCT(read);
-    return 0;
-}
-
 int
 github_git_access(struct github *github,
                   const char *repository,

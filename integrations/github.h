@@ -59,18 +59,6 @@ MUST_CHECK int github_permission(struct github *github,
                                  char **ret_permission,
                                  struct err *err);
 
-struct github_repository {
-    char *full_name;
-    char *default_branch;
-    bool archived;
-};
-
-void github_repository_done(struct github_repository *repository);
-MUST_CHECK int github_get_repository(struct github *github,
-                                     const char *repository,
-                                     struct github_repository *ret_repository,
-                                     struct err *err);
-
 /* Comments of an issue or pull request. A body over 65,536 characters is cut at its end, so a
  * marker belongs at the beginning; the same goes for pull requests, whose titles are cut to 256. */
 MUST_CHECK int github_create_comment(struct github *github,

@@ -217,10 +217,7 @@ static int
 choose_agent(struct work *work, struct err *err)
 {
     const struct app *app = work->app;
-    const char *name = app->overrides.agent    ? app->overrides.agent
-                       : work->run->agent      ? work->run->agent
-                       : work->settings->agent ? work->settings->agent
-                                               : NULL;
+    const char *name = app->overrides.agent ? app->overrides.agent : work->settings->agent;
 
     work->agent = settings_agent(app->settings, name);
     if (work->agent)

@@ -9,17 +9,11 @@ _Static_assert(RUN_QUEUED == 0 && RUN_RUNNING == 1 && RUN_ENDED == 2,
                "written as numbers in SQL and in indexes");
 
 static const struct row_text texts[] = {
-    {3, offsetof(struct run, trigger_kind)},
-    {4, offsetof(struct run, trigger_actor)},
-    {6, offsetof(struct run, agent)},
-    {10, offsetof(struct run, lease_owner)},
-    {16, offsetof(struct run, cancel_requested)},
-    {17, offsetof(struct run, base_commit)},
-    {18, offsetof(struct run, head_commit)},
-    {21, offsetof(struct run, reason)},
-    {22, offsetof(struct run, summary)},
-    {23, offsetof(struct run, flags)},
-    {28, offsetof(struct run, instruction)},
+    {3, offsetof(struct run, trigger_kind)},      {4, offsetof(struct run, trigger_actor)},
+    {6, offsetof(struct run, instruction)},       {10, offsetof(struct run, lease_owner)},
+    {16, offsetof(struct run, cancel_requested)}, {17, offsetof(struct run, base_commit)},
+    {18, offsetof(struct run, head_commit)},      {21, offsetof(struct run, reason)},
+    {22, offsetof(struct run, summary)},          {23, offsetof(struct run, flags)},
 };
 #define TEXT_COUNT (sizeof(texts) / sizeof(texts[0]))
 
@@ -121,9 +115,9 @@ run_insert(
     int code = db_prepare(
         db,
         "INSERT INTO run (task, number, trigger_kind, trigger_actor, trigger_ms, instruction,"
-        " agent, created_ms)"
+        " created_ms)"
         " VALUES ($1, (SELECT coalesce(max(number), 0) + 1 FROM run WHERE task = $1),"
-        " $2, $3, $4, $5, $6, $7)"
+        " $2, $3, $4, $5, $6)"
         " ON CONFLICT DO NOTHING RETURNING id",
         &stmt, err);
     if (code)
@@ -133,8 +127,7 @@ run_insert(
     db_bind_text(stmt, 3, run->trigger_actor);
     db_bind_int(stmt, 4, run->trigger_ms);
     db_bind_text(stmt, 5, run->instruction);
-    db_bind_text(stmt, 6, run->agent);
-    db_bind_int(stmt, 7, now_ms);
+    db_bind_int(stmt, 6, now_ms);
     code = db_step(stmt, &row, err);
     if (code)
         return code;

@@ -53,7 +53,6 @@ struct run {
     char *trigger_actor;
     int64_t trigger_ms; /* when it happened, by the platform's clock; 0: not told */
     char *instruction;  /* what whoever asked said besides, or NULL */
-    char *agent;        /* profile asked for, or NULL: the configured one */
     enum run_state state;
     enum run_stage stage;
     int64_t round;     /* 0 before the first */
@@ -86,7 +85,6 @@ struct run_new {
     const char *trigger_actor;
     int64_t trigger_ms;
     const char *instruction;
-    const char *agent;
 };
 
 /* Queue a run of a task that has none live; it gets the next number.

@@ -82,19 +82,14 @@ TEST(permissions_are_read)
     }
 }
 
-TEST(repositories_are_read)
+TEST(who_has_no_view_of_a_repository_is_told_so)
 {
     world_begin();
     struct github *github = world_client(AS_APP);
-    struct github_repository repository;
+    char *permission = NULL;
     struct err err;
 
-    CHECK_OK(github_get_repository(github, REPO, &repository, &err), err);
-    CHECK_STR(repository.full_name, REPO);
-    CHECK_STR(repository.default_branch, "main");
-    CHECK(!repository.archived);
-    github_repository_done(&repository);
-    CHECK_INT(github_get_repository(github, "acme/unknown", &repository, &err), ERR_DENIED);
+    CHECK_INT(github_permission(github, "acme/unknown", "ann", &permission, &err), ERR_DENIED);
     CHECK_CONTAINS(err.msg, "acme/unknown");
     CHECK_INT(world_end(github), 0);
 }
@@ -107,9 +102,9 @@ TEST(names_that_are_no_repositories_are_not_sent)
     world_begin();
     struct github *github = world_client(AS_USER);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        struct github_repository repository;
+        char *permission = NULL;
         struct err err;
-        CHECK_INT(github_get_repository(github, names[i], &repository, &err), ERR_INVALID);
+        CHECK_INT(github_permission(github, names[i], "ann", &permission, &err), ERR_INVALID);
     }
     json_t *const requests = github_control(world_stand_in(), "GET", "requests", NULL);
     CHECK_INT(json_array_size(requests), 0);
@@ -121,13 +116,13 @@ TEST(renamed_repositories_are_read_and_not_written)
 {
     world_begin();
     struct github *github = world_client(AS_USER);
-    struct github_repository repository;
+    char *permission = NULL;
     struct err err;
     int64_t id;
 
-    CHECK_OK(github_get_repository(github, "acme/old", &repository, &err), err);
-    CHECK_STR(repository.full_name, REPO);
-    github_repository_done(&repository);
+    CHECK_OK(github_permission(github, "acme/old", "ann", &permission, &err), err);
+    CHECK_STR(permission, "write");
+    free(permission);
     CHECK_INT(github_create_comment(github, "acme/old", 7, "hi", &id, &err), ERR_NOTFOUND);
     CHECK_CONTAINS(err.msg, "renamed or moved (307): use its new name");
     CHECK_INT(world_end(github), 0);

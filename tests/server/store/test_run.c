@@ -70,8 +70,7 @@ TEST(one_live_run_for_each_task)
     CHECK_STR(run->trigger_kind, "label");
     CHECK_STR(run->trigger_actor, "ann");
     CHECK_INT(run->trigger_ms, 900);
-    CHECK(!run->instruction && !run->agent && !run->lease_owner && !run->cancel_requested &&
-          !run->head_commit);
+    CHECK(!run->instruction && !run->lease_owner && !run->cancel_requested && !run->head_commit);
     CHECK_INT(run->state, RUN_QUEUED);
     CHECK_INT(run->created_ms, 1000);
     CHECK_INT(task_state(f.db, task), TASK_QUEUED);
@@ -79,8 +78,7 @@ TEST(one_live_run_for_each_task)
     const struct run_new again = {.task = task,
                                   .trigger_kind = "retry",
                                   .trigger_actor = "bob",
-                                  .instruction = "use a table",
-                                  .agent = "other"};
+                                  .instruction = "use a table"};
     CHECK_INT(run_insert(f.db, &again, 2000, &other, &err), ERR_CONFLICT);
     AUTO(run_free) struct run *claimed = claim(f.db, "w", 2000);
     CHECK_INT(claimed->id, id);
@@ -94,7 +92,6 @@ TEST(one_live_run_for_each_task)
     CHECK_INT(latest->id, other);
     CHECK_INT(latest->number, 2);
     CHECK_STR(latest->instruction, "use a table");
-    CHECK_STR(latest->agent, "other");
     struct run_list list = {0};
     CHECK_OK(run_list(f.db, task, &list, &err), err);
     CHECK_INT(list.count, 2);
