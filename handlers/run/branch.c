@@ -3,6 +3,7 @@
 
 #include "handlers/app.h"
 #include "handlers/platform.h"
+#include "handlers/settings/repo_settings.h"
 #include "handlers/settings/settings.h"
 #include "handlers/thread/text.h"
 #include "server/base/clock.h"
@@ -210,14 +211,40 @@ choose_start(struct work *work,
     return r ? r : remember(work, branch, base_branch, err);
 }
 
+/* The branch that the repository names in its settings, which are on the default branch. */
+static int
+fetch_base(struct work *work,
+           const struct repo_remote *remote,
+           const char *default_branch,
+           char **ret_branch,
+           struct err *err)
+{
+    const char *wanted = work->settings->branch;
+
+    (void)snprintf(work->trunk, sizeof(work->trunk), "%s", work->settings_commit);
+    if (!wanted || str_equal(wanted, default_branch))
+        return str_set(ret_branch, default_branch, err);
+    const int r = repo_fetch(work->mirror, remote, wanted, ret_branch, work->trunk, err);
+    return r == ERR_NOTFOUND ? work_conclude(work, err, OUTCOME_FAILED,
+                                             "%s names the branch \"%s\", which is not there; no "
+                                             "agent was run",
+                                             REPO_SETTINGS_FILE, wanted)
+                             : r;
+}
+
 static int
 fetch(struct work *work, const struct repo_remote *remote, void *ctx, struct err *err)
 {
     (void)ctx;
+    auto_free char *default_branch = NULL;
     auto_free char *base_branch = NULL;
-    int r = repo_fetch(work->mirror, remote, NULL, &base_branch, work->trunk, err);
+    int r = repo_fetch(work->mirror, remote, NULL, &default_branch, work->settings_commit, err);
 
-    if (r)
+    if (!r)
+        r = work_load_settings(work, err);
+    if (!r && work_goes_on(work))
+        r = fetch_base(work, remote, default_branch, &base_branch, err);
+    if (r || !work_goes_on(work))
         return r;
     (void)snprintf(work->base, sizeof(work->base), "%s", work->trunk);
     r = choose_start(work, remote, base_branch, err);

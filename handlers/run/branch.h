@@ -7,10 +7,12 @@
 struct repo_remote;
 struct settings;
 
-/* Bring the mirror up to date and choose where the run starts: at the task's own branch when an
- * earlier run pushed it, else at the base branch. The first time, the branch gets a name that the
+/* Bring the mirror up to date, read the repository's settings on its default branch, and choose
+ * where the run starts: at the task's own branch when an earlier run pushed it, else at the base
+ * branch, which the settings may name. The first time, the branch gets a name that the
  * remote does not know, which is stored. Writes the work's trunk, base and origin, and the task's
- * branch. A repository that is not there concludes the run. */
+ * branch. A repository or branch that is not there, and faults in the settings, conclude the run.
+ */
 MUST_CHECK int branch_fetch(struct work *work, struct err *err);
 
 /* May the remote's branch of the task's name be gone on with, which is at `commit`? Only if draftd

@@ -431,7 +431,7 @@ fetch(struct work *work, struct err *err)
     if (!r)
         r = branch_fetch(work, err);
     if (!r && work_goes_on(work))
-        r = work_load_settings(work, err);
+        r = work_choose_agent(work, err);
     if (!r && work_goes_on(work))
         r = agent_read_thread(work, err);
     return r;

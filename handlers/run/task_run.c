@@ -30,6 +30,7 @@ resume(struct work *work, struct err *err)
         r = repo_resolve(work->mirror, work->task->base_branch, work->trunk, err);
     if (!r)
         r = work_find_origin(work, err);
+    (void)snprintf(work->settings_commit, sizeof(work->settings_commit), "%s", work->trunk);
     return r ? r : work_load_settings(work, err);
 }
 

@@ -213,8 +213,8 @@ override_checks(struct work *work, struct err *err)
     return 0;
 }
 
-static int
-choose_agent(struct work *work, struct err *err)
+int
+work_choose_agent(struct work *work, struct err *err)
 {
     const struct app *app = work->app;
     const char *name = app->overrides.agent ? app->overrides.agent : work->settings->agent;
@@ -234,7 +234,8 @@ work_load_settings(struct work *work, struct err *err)
     AUTO_DONE(strbuf_done) struct strbuf contents = STRBUF_INIT(LIMIT_CONFIG_BYTES);
     AUTO_DONE(strbuf_done) struct strbuf faults = STRBUF_INIT(LIMIT_OUTPUT_TAIL_BYTES);
     struct err fault = {0};
-    int r = repo_read_file(work->mirror, work->trunk, REPO_SETTINGS_FILE, &contents, &fault);
+    int r =
+        repo_read_file(work->mirror, work->settings_commit, REPO_SETTINGS_FILE, &contents, &fault);
 
     if (r == ERR_LIMIT || r == ERR_INVALID)
         return work_conclude(work, err, OUTCOME_FAILED, "%s", fault.msg);
@@ -242,6 +243,7 @@ work_load_settings(struct work *work, struct err *err)
         *err = fault;
         return r;
     }
+    repo_settings_free(TAKE(work->settings));
     r = repo_settings_parse(bytes_of(strbuf_str(&contents), contents.len), &faults, &work->settings,
                             &fault);
     if (r == ERR_INVALID) {
@@ -256,8 +258,7 @@ work_load_settings(struct work *work, struct err *err)
     }
     work->image =
         work->settings->image ? work->settings->image : work->app->settings->sandbox.image;
-    r = override_checks(work, err);
-    return r ? r : choose_agent(work, err);
+    return override_checks(work, err);
 }
 
 int

@@ -41,9 +41,10 @@ struct work {
     struct repo_settings *settings; /* the repository's own, at the base commit */
     const struct agent_profile *agent;
     const char *image;
-    char image_id[SANDBOX_IMAGE_BYTES]; /* what the image's name meant for the work sandbox */
-    char trunk[REPO_COMMIT_BYTES];  /* the base branch's head: the repository's settings are read
-                                       there */
+    char image_id[SANDBOX_IMAGE_BYTES];      /* what the image's name meant */
+    char settings_commit[REPO_COMMIT_BYTES]; /* where the repository's settings are read: the
+                                                default branch's head */
+    char trunk[REPO_COMMIT_BYTES];           /* the base branch's head */
     char origin[REPO_COMMIT_BYTES]; /* where the draft leaves the base branch: baseline, guard and
                                        diff go from there, so that no earlier run's fault counts as
                                        "was red before" */
@@ -91,10 +92,14 @@ work_progress(struct work *work, enum run_stage stage, int64_t round, struct err
 /* Find the origin of the draft from trunk and base. */
 MUST_CHECK int work_find_origin(struct work *work, struct err *err);
 
-/* Open the mirror and read the repository's settings at `work->trunk`. Faults in them conclude the
- * run. */
+/* Open the mirror; read the repository's settings at `work->settings_commit`, anew when they were
+ * read before. Faults in them conclude the run. */
 MUST_CHECK int work_open_mirror(struct work *work, struct err *err);
 MUST_CHECK int work_load_settings(struct work *work, struct err *err);
+
+/* Choose the agent's profile by settings and command line. One that is not there concludes the run.
+ */
+MUST_CHECK int work_choose_agent(struct work *work, struct err *err);
 
 /* Open a sandbox of the run. A missing image concludes it (*ret_box stays NULL). */
 MUST_CHECK int work_open_sandbox(struct work *work,

@@ -214,3 +214,16 @@ test('what git cannot take is told, whatever its name', async () => {
     assert.equal(shown.state, 'drafted', shown.reason);
     assert.match((await world.pulls(repository))[0].body, /files that git could not take are missing: .*n/);
 });
+
+test('the branch that .draftd.yml names is where work begins and where the draft leads', async () => {
+    const repository = await world.repository('develop', usual('cat other.txt >notes.txt\n', {
+        '.draftd.yml': 'branch: develop\nchecks:\n  - { name: test, run: "sh test.sh && test -f other.txt" }\n' }));
+    const work = `${world.dir}/more-develop`;
+    git('clone', '-q', world.bare(repository), work);
+    execFileSync('sh', ['-ec', 'git checkout -q -b develop; echo other >other.txt; git add .; git -c user.name=a -c user.email=a@b commit -qm x; git push -q origin develop'], { cwd: work });
+    await world.label(repository);
+    assert.equal((await world.ended(repository)).runs[0].verdict, 'verified');
+    const [pull] = await world.pulls(repository);
+    assert.equal(pull.base.ref ?? pull.base, 'develop');
+    assert.deepEqual(changes(repository, 'draftd/1-mend-it', 'develop'), ['A notes.txt']);
+});

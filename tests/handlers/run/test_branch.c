@@ -102,6 +102,49 @@ TEST(the_first_run_starts_at_the_default_branch_and_names_its_own)
     bench_close(&b);
 }
 
+#define SETTINGS(text)                                                                             \
+    "cd seed && git checkout -q main && echo '" text "' >.draftd.yml && git add . && "             \
+    "git commit -qm settings && git push -q %s main && "
+
+TEST(the_settings_may_name_another_branch_to_start_from)
+{
+    struct bench b;
+    struct err err;
+
+    bench_open(&b);
+    make_repository(&b.world);
+    RUN(SETTINGS("branch: develop") "git checkout -q -b develop HEAD~ && echo 2 >sum &&"
+                                    " echo \"branch: elsewhere\" >.draftd.yml && git add . &&"
+                                    " git commit -qm second && git push -q %s develop",
+        b.world.repository.path, b.world.repository.path);
+    begin_work(&b);
+    CHECK_OK(branch_fetch(&b.work, &err), err);
+    CHECK(work_goes_on(&b.work));
+    CHECK_STORED(&b.world, BRANCH, "draftd/42-sum-is-wrong develop");
+    CHECK_GIT(&b, "main", b.work.settings_commit);
+    CHECK_GIT(&b, "develop", b.work.base);
+    CHECK_GIT(&b, "develop", b.work.trunk);
+    CHECK_GIT(&b, "develop", b.work.origin);
+    bench_close(&b);
+}
+
+TEST(a_branch_of_the_settings_that_is_not_there_ends_the_run)
+{
+    struct bench b;
+    struct err err;
+
+    bench_open(&b);
+    make_repository(&b.world);
+    RUN(SETTINGS("branch: gone") "true", b.world.repository.path);
+    begin_work(&b);
+    CHECK_OK(branch_fetch(&b.work, &err), err);
+    CHECK_INT(b.work.ending.outcome, OUTCOME_FAILED);
+    CHECK_STR(b.work.ending.reason,
+              ".draftd.yml names the branch \"gone\", which is not there; no agent was run");
+    CHECK_STORED(&b.world, "SELECT branch FROM task", "(null)");
+    bench_close(&b);
+}
+
 TEST(a_branch_that_somebody_has_is_not_ours)
 {
     struct bench b;
