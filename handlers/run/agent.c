@@ -9,6 +9,7 @@
 #include "handlers/thread/text.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/base/redact.h"
 #include "server/base/str.h"
 #include "server/limits.h"
 
@@ -230,6 +231,7 @@ agent_read_summary(struct sandbox *box, char **ret_summary, struct err *err)
 {
     AUTO_DONE(strbuf_done) struct strbuf raw = STRBUF_INIT(LIMIT_SUMMARY_BYTES);
     AUTO_DONE(strbuf_done) struct strbuf clean = STRBUF_INIT(4 * LIMIT_SUMMARY_BYTES);
+    AUTO_DONE(strbuf_done) struct strbuf shown = STRBUF_INIT(8 * LIMIT_SUMMARY_BYTES);
     const int r = sandbox_read_file(box, SUMMARY_FILE, LIMIT_SUMMARY_BYTES, &raw, err);
 
     /* a directory in its place, or one that cannot be read, is no reason to lose the change */
@@ -239,6 +241,8 @@ agent_read_summary(struct sandbox *box, char **ret_summary, struct err *err)
     }
     if (r)
         return r;
+    /* cleaned first: no invisible character in a credential is to hide it from what looks for it */
     text_append_clean(&clean, bytes_of(raw.ptr, raw.len));
-    return strbuf_take(&clean, ret_summary, err);
+    redact_append(&shown, bytes_of(strbuf_str(&clean), clean.len));
+    return strbuf_take(&shown, ret_summary, err);
 }

@@ -23,6 +23,6 @@ MUST_CHECK int agent_run(struct work *work,
                          struct work_step_result *ret_result,
                          struct err *err);
 
-/* What the agent wrote to DRAFTD_SUMMARY_FILE; NULL when nothing.  Owns: *ret_summary is the
- * caller's. */
+/* What the agent wrote to DRAFTD_SUMMARY_FILE, cleaned and without credentials; NULL when nothing.
+ * Owns: *ret_summary is the caller's. */
 MUST_CHECK int agent_read_summary(struct sandbox *box, char **ret_summary, struct err *err);

@@ -227,3 +227,15 @@ test('the branch that .draftd.yml names is where work begins and where the draft
     assert.equal(pull.base.ref ?? pull.base, 'develop');
     assert.deepEqual(changes(repository, 'draftd/1-mend-it', 'develop'), ['A notes.txt']);
 });
+
+test('a credential in what the agent says of its work is never shown', async () => {
+    const token = 'ghp_' + 'a1B2c3D4e5'.repeat(4);
+    const repository = await world.repository('summary', usual(
+        'echo x >>notes.txt; t=$(printf a1B2c3D4e5%.0s 1 2 3 4); printf "I used ghp_%s, and ghp\\342\\200\\213_%s.\\n" $t $t >"$DRAFTD_SUMMARY_FILE"\n'));
+    await world.label(repository);
+    await world.ended(repository);
+    const [pull] = await world.pulls(repository);
+    assert.match(pull.body, /I used \\?\[redacted\\?\], and \\?\[redacted/);
+    assert.ok(!JSON.stringify(await world.state(repository)).includes(token.slice(4)));
+    assert.ok(!world.cli('show', '--json', String(world.task(repository).id)).includes(token));
+});
