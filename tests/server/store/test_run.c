@@ -206,6 +206,7 @@ TEST(what_its_owner_has_in_hands_is_passed_over)
     AUTO(run_free) struct run *dropped = claim(f.db, "w", 1000);
     AUTO(run_free) struct run *returned = claim(f.db, "w", 1000);
     CHECK_INT(passed->id, ids[0]);
+    CHECK_INT(dropped->id, ids[1]);
     CHECK_INT(returned->id, ids[2]);
     CHECK_OK(
         run_give_back(f.db, lease_of(returned), &(struct run_return){.not_before_ms = 5}, 5, &err),
