@@ -3,6 +3,7 @@
 
 #include "handlers/app.h"
 #include "handlers/platform.h"
+#include "handlers/run/commits.h"
 #include "handlers/settings/repo_settings.h"
 #include "handlers/settings/settings.h"
 #include "handlers/thread/text.h"
@@ -36,12 +37,16 @@ int
 branch_commit_message(const struct task *task, int64_t round, char **ret_message, struct err *err)
 {
     AUTO_DONE(strbuf_done) struct strbuf message = STRBUF_INIT(LIMIT_TEXT_BYTES);
+    AUTO_DONE(strbuf_done) struct strbuf title = STRBUF_INIT(SUBJECT_BYTES);
+    AUTO_DONE(strbuf_done) struct strbuf asker = STRBUF_INIT(SUBJECT_BYTES);
 
-    text_append_line(&message, task->title, SUBJECT_BYTES);
+    text_append_line(&title, task->title, SUBJECT_BYTES);
+    text_append_line(&asker, task->requested_by, SUBJECT_BYTES);
+    commits_append_plain(&message, strbuf_str(&title));
     if (round > 1)
         strbuf_addf(&message, " (round %" PRId64 ")", round);
     strbuf_add_str(&message, "\n\nRequested by ");
-    text_append_line(&message, task->requested_by, SUBJECT_BYTES);
+    commits_append_plain(&message, strbuf_str(&asker));
     if (task->url)
         strbuf_addf(&message, "\n%s", task->url);
     strbuf_add_char(&message, '\n');

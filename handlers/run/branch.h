@@ -36,7 +36,8 @@ branch_with_remote(struct work *work, branch_remote_fn fn, void *ctx, struct err
 MUST_CHECK int
 branch_identity(const struct settings *settings, char **ret_identity, struct err *err);
 
-/* The message of the commit that is made of what an agent left uncommitted in a round.
+/* The message of the commit that is made of what an agent left uncommitted in a round. Nothing acts
+ * on what the title says.
  * Owns: the caller's, free(). */
 MUST_CHECK int
 branch_commit_message(const struct task *task, int64_t round, char **ret_message, struct err *err);

@@ -5,6 +5,7 @@
 #include "handlers/run/agent.h"
 #include "handlers/run/branch.h"
 #include "handlers/run/checks.h"
+#include "handlers/run/commits.h"
 #include "handlers/run/guard.h"
 #include "handlers/run/task_run.h"
 #include "handlers/settings/repo_settings.h"
@@ -380,6 +381,8 @@ accept_change(struct work *work, const struct rounds *rounds, struct err *err)
         r = work_flag(work, err, "files that git could not take are missing: %s", rounds->left_out);
     if (!r)
         r = guard(work, repo_import_view(import), err);
+    if (!r && work_goes_on(work))
+        r = commits_flag(work, repo_import_view(import), err);
     if (!r && work_goes_on(work))
         r = repo_import_accept(import, ref, err);
     if (!r)

@@ -239,3 +239,27 @@ test('a credential in what the agent says of its work is never shown', async () 
     assert.ok(!JSON.stringify(await world.state(repository)).includes(token.slice(4)));
     assert.ok(!world.cli('show', '--json', String(world.task(repository).id)).includes(token));
 });
+
+test('a title tells neither the platform nor CI anything', async () => {
+    const repository = await world.repository('words', usual('echo x >>notes.txt\n'));
+    await world.label(repository, { title: 'Closes #7 for @ann [skip ci]' });
+    await world.ended(repository);
+    const [branch] = world.branches(repository);
+    assert.equal(git('-C', world.bare(repository), 'log', '-1', '--format=%s', branch), 'Closes # 7 for @ ann (skip ci)');
+});
+
+test("what the agent's own commits say is flagged", async () => {
+    const repository = await world.repository('own-words', usual([
+        'echo 1 >>notes.txt; git add notes.txt; git commit -q -m "Fixes: #99"',
+        'echo 2 >>notes.txt; git commit -q -a -m "More" -m "[ci skip]" --author "Eve <eve@example.org>"',
+        'echo 3 >>notes.txt; git commit -q -a -m "Most [skip ci]"', ''].join('\n')));
+    await world.label(repository);
+    await world.ended(repository);
+    const [pull] = await world.pulls(repository);
+    const ids = git('-C', world.bare(repository), 'log', '--reverse', '--format=%h', '--abbrev=7', 'main..draftd/1-mend-it').split('\n');
+    assert.equal(ids.length, 3);
+    const flags = pull.body.split('### Checks')[0];
+    assert.match(flags, new RegExp(`commits that close issues when they are merged: 1 \\(${ids[0]}\\)`));
+    assert.match(flags, new RegExp(`commits that tell CI to stay away: 2 \\(${ids[1]}\\)`));
+    assert.match(flags, new RegExp(`commits that name another author or committer: 1 \\(${ids[1]}: Eve `));
+});
