@@ -40,6 +40,7 @@ work_done(struct work *work)
 
 /* One line that can be stored and shown: what goes into it may be any bytes of a sandbox, a file's
  * name in what git says of it among them. */
+PRINTF_LIKE(1, 0)
 static int
 compose_line(const char *format, va_list args, char **ret_line, struct err *err)
 {
