@@ -99,11 +99,12 @@ TEST(an_engine_that_hangs_holds_up_neither_deliveries_nor_the_end)
     shell("sed -i \"s,///nonexistent/,//$PWD/,\" draftd.yml");
     auto_free char *path = str_printf("%s/engine.sock", dir);
     auto_close int engine = listen_and_say_nothing(path);
+    CHECK(engine >= 0);
     const int64_t begin_ms = clock_mono_ms();
     const pid_t child = serve();
     CHECK(says("event=serving"));
     auto_close int fd = hand_in(said_port(), "m1");
-    CHECK(says("event=delivery_handled platform=\"local\" delivery=\"m1\""));
+    CHECK(fd >= 0 && says("event=delivery_handled platform=\"local\" delivery=\"m1\""));
     const int64_t stop_ms = clock_mono_ms();
     kill(child, SIGTERM);
     CHECK_STATUS(finish(child), 0);
