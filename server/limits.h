@@ -5,7 +5,11 @@
 
 /* Receiving */
 #define LIMIT_BODY_BYTES (25U * 1024 * 1024)   /* GitHub's cap on a payload */
-#define LIMIT_SPOOL_BYTES (256U * 1024)        /* larger bodies go to an unnamed file as they arrive */
+#define LIMIT_SPOOL_BYTES (256U * 1024)        /* larger bodies go to an unnamed file as they arrive; the
+                                                  others take as much memory for each connection */
+#define LIMIT_SPOOL_ALL_BYTES (512 * 1024 * 1024)    /* of all these files together; over it: 503 */
+#define LIMIT_SPOOL_SENDER_BYTES (128 * 1024 * 1024) /* of those of one address, unless it is a proxy's */
+#define LIMIT_SPOOL_RESERVE_BYTES (64 * 1024 * 1024) /* of their disk: free for the store, whoever sends */
 #define LIMIT_REQUEST_HEAD_BYTES (32U * 1024)
 #define LIMIT_CONNECTIONS 1024U
 #define LIMIT_CONNECTIONS_PER_ADDRESS 256U

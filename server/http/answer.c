@@ -14,6 +14,9 @@
 #define JSON_TYPE "application/json"
 #define MAX_JSON_BYTES 4096U
 
+/* By then whoever kept others out has met a deadline (LIMIT_BODY_MS). */
+#define RETRY_AFTER_SECONDS "60"
+
 void
 answer_done(struct answer *answer)
 {
@@ -120,6 +123,8 @@ answer_send(struct answer *answer, struct MHD_Connection *connection, bool close
     const bool complete =
         add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->content_type) &&
         add_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow) &&
+        add_header(response, MHD_HTTP_HEADER_RETRY_AFTER,
+                   answer->status == MHD_HTTP_SERVICE_UNAVAILABLE ? RETRY_AFTER_SECONDS : "") &&
         add_header(response, MHD_HTTP_HEADER_CONNECTION, close_after ? "close" : "");
     const bool queued =
         complete && MHD_queue_response(connection, answer->status, response) == MHD_YES;

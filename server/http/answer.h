@@ -27,6 +27,6 @@ void answer_set_status(struct answer *answer, unsigned status, const char *text)
 void
 answer_set_error(struct answer *answer, unsigned status, const char *name, const char *message);
 
-/* Hand the answer to libmicrohttpd; its body moves there. False: the connection must be closed.
- * Thread: the loop's. */
+/* Hand the answer to libmicrohttpd; its body moves there. A 503 says when to try again. False: the
+ * connection must be closed. Thread: the loop's. */
 bool answer_send(struct answer *answer, struct MHD_Connection *connection, bool close_after);

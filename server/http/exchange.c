@@ -50,7 +50,7 @@ exchange_on_target(void *cls, const char *target, struct MHD_Connection *connect
     exchange->conn = conn;
     exchange->connection = connection;
     exchange->target_bytes = strlen(target);
-    exchange->spool = (struct spool)SPOOL_INIT;
+    exchange->spool = (struct spool)SPOOL_INIT(loop_shared(loop)->room, &conn->key);
     conn->exchange = exchange;
     if (conn->phase == CONN_IDLE)
         loop_enter_phase(loop, conn, CONN_HEAD);
@@ -82,6 +82,7 @@ static enum MHD_Result
 send_answer(struct http_exchange *exchange)
 {
     exchange->stage = EXCHANGE_SENT;
+    spool_done(&exchange->spool); /* the client may take its time with the answer */
     loop_enter_phase(exchange->loop, exchange->conn, CONN_SENDING);
     return answer_send(&exchange->answer, exchange->connection, loop_stopping(exchange->loop))
                ? MHD_YES
@@ -92,6 +93,7 @@ static void
 refuse(struct http_exchange *exchange, unsigned status, const char *name, const char *message)
 {
     exchange->refused = true;
+    spool_done(&exchange->spool); /* and with the rest of the body */
     answer_set_error(&exchange->answer, status, name, message);
 }
 
@@ -198,11 +200,11 @@ on_data(struct http_exchange *exchange, struct bytes piece)
         refuse_too_large(exchange);
         return MHD_YES;
     }
-    if (spool_append(&exchange->spool, loop_shared(exchange->loop)->spool_dir,
-                     exchange->expected_bytes, piece, &err)) {
+    if (spool_append(&exchange->spool, exchange->expected_bytes, piece, &err)) {
         log_debug("http_body_not_kept", kv_str("error", err.msg));
         refuse(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, err_name(ERR_UNAVAILABLE),
                "the body cannot be kept at the moment; try again later");
+        atomic_fetch_add(&loop_shared(exchange->loop)->refused_bodies, 1);
         return MHD_YES;
     }
     if (route->handler->data && route->handler->data(exchange->state, piece, &err))

@@ -74,14 +74,17 @@ struct http_options {
     uint16_t port;               /* 0: any free one */
     const char *certificate_pem; /* contents; both NULL: plain HTTP */
     const char *key_pem;
-    const char *spool_dir; /* where large bodies go, as unnamed files */
+    const char *spool_dir;      /* where large bodies go, as unnamed files */
+    int64_t spool_bytes;        /* what they may take there: together, */
+    int64_t spool_bytes_sender; /* those of one address (without limit behind a proxy), */
+    int64_t spool_reserve;      /* and what must stay free; 0: the values of limits.h */
     const struct http_route *routes;
     size_t route_count;
     unsigned threads;                     /* 0: two */
     unsigned max_connections;             /* 0: LIMIT_CONNECTIONS */
     unsigned max_connections_per_address; /* 0: LIMIT_CONNECTIONS_PER_ADDRESS; loopback is exempt
                                              behind a proxy */
-    bool behind_proxy;                    /* no limit per address: the proxy is one address */
+    bool behind_proxy;                    /* no limits per address: the proxy is one address */
     int64_t idle_ms, head_ms, body_ms;    /* 0: the values of limits.h */
 };
 
@@ -90,6 +93,7 @@ struct http_counters {
     uint64_t connections;
     uint64_t requests;
     uint64_t refused_connections;
+    uint64_t refused_bodies; /* 503: they could not be kept */
     uint64_t timed_out;
     uint64_t open_connections;
     int64_t certificate_expires_ms; /* Unix time; 0: no TLS */

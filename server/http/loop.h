@@ -14,6 +14,7 @@
 struct MHD_Connection;
 struct loop;
 struct mailbox;
+struct room;
 
 /* What a connection waits for; each has its own deadline. */
 enum conn_phase {
@@ -45,7 +46,7 @@ struct http_shared {
     const struct http_server *server;
     const struct http_route *routes;
     size_t route_count;
-    char *spool_dir;
+    struct room *room;
     int listen_fd;
     struct headcount *headcount;
     int64_t deadline_ms[CONN_PHASES]; /* 0: none */
@@ -56,6 +57,7 @@ struct http_shared {
     atomic_uint_fast64_t connections;
     atomic_uint_fast64_t requests;
     atomic_uint_fast64_t refused_connections;
+    atomic_uint_fast64_t refused_bodies;
     atomic_uint_fast64_t timed_out;
     atomic_uint_fast64_t open_connections;
 };

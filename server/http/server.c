@@ -9,9 +9,9 @@
 #include <sys/socket.h>
 
 #include "server/base/clock.h"
-#include "server/base/str.h"
 #include "server/http/certificate.h"
 #include "server/http/loop.h"
+#include "server/http/room.h"
 #include "server/limits.h"
 
 #define DEFAULT_THREADS 2
@@ -121,6 +121,21 @@ set_deadlines(struct http_shared *shared, const struct http_options *options)
 }
 
 static int
+make_room(struct http_shared *shared, const struct http_options *options, struct err *err)
+{
+    struct room_limits limits = {
+        .dir = options->spool_dir,
+        .max_bytes = or_default(options->spool_bytes, LIMIT_SPOOL_ALL_BYTES),
+        .max_bytes_per_address = or_default(options->spool_bytes_sender, LIMIT_SPOOL_SENDER_BYTES),
+        .reserve_bytes = or_default(options->spool_reserve, LIMIT_SPOOL_RESERVE_BYTES),
+    };
+
+    if (options->behind_proxy)
+        limits.max_bytes_per_address = 0;
+    return room_new(&limits, &shared->room, err);
+}
+
+static int
 prepare(struct http_server *server,
         const struct http_options *options,
         unsigned max_connections,
@@ -148,7 +163,7 @@ prepare(struct http_server *server,
         if (rc)
             return rc;
     }
-    const int rc = str_set(&shared->spool_dir, options->spool_dir, err);
+    const int rc = make_room(shared, options, err);
     if (rc)
         return rc;
     return headcount_new(max_connections, per_address, &shared->headcount, err);
@@ -215,6 +230,7 @@ http_server_counters(const struct http_server *server, struct http_counters *ret
         .connections = atomic_load(&shared->connections),
         .requests = atomic_load(&shared->requests),
         .refused_connections = atomic_load(&shared->refused_connections),
+        .refused_bodies = atomic_load(&shared->refused_bodies),
         .timed_out = atomic_load(&shared->timed_out),
         .open_connections = atomic_load(&shared->open_connections),
         .certificate_expires_ms = shared->certificate_expires_ms,
@@ -237,6 +253,6 @@ http_server_stop(struct http_server *server, int64_t drain_ms)
     if (shared->listen_fd >= 0)
         close(shared->listen_fd);
     headcount_free(shared->headcount);
-    free(shared->spool_dir);
+    room_unref(shared->room);
     free(server);
 }

@@ -18,7 +18,9 @@ spool_done(struct spool *spool)
     free(spool->memory);
     if (spool->fd >= 0)
         close(spool->fd);
-    *spool = (struct spool)SPOOL_INIT;
+    if (spool->share)
+        share_leave(spool->share, spool->taken_bytes);
+    *spool = (struct spool)SPOOL_INIT(spool->room, spool->from);
 }
 
 /* A file without a name: nothing is left behind, whatever happens. */
@@ -43,24 +45,35 @@ open_unnamed(const char *dir, int *ret_fd, struct err *err)
 }
 
 static int
-move_to_file(struct spool *spool, const char *dir, struct err *err)
+write_to_file(struct spool *spool, struct bytes piece, struct err *err)
 {
-    auto_close int fd = -1;
+    int rc = share_take(spool->share, (int64_t)piece.len, err);
 
-    int rc = open_unnamed(dir, &fd, err);
     if (rc)
         return rc;
-    rc = fs_write_all(fd, bytes_of(spool->memory, (size_t)spool->bytes), err);
+    spool->taken_bytes += (int64_t)piece.len;
+    rc = fs_write_all(spool->fd, piece, err);
+    return rc ? err_wrap(err, "keeping a body in %s", room_dir(spool->room)) : 0;
+}
+
+static int
+move_to_file(struct spool *spool, struct err *err)
+{
+    int rc = room_enter(spool->room, spool->from, &spool->share, err);
+
+    if (!rc)
+        rc = open_unnamed(room_dir(spool->room), &spool->fd, err);
+    if (!rc)
+        rc = write_to_file(spool, bytes_of(spool->memory, (size_t)spool->bytes), err);
     if (rc)
-        return err_wrap(err, "keeping a body in %s", dir);
+        return rc;
     free(TAKE(spool->memory));
     spool->capacity = 0;
-    spool->fd = TAKE_FD(fd);
     return 0;
 }
 
 static int
-make_room(struct spool *spool, uint64_t expected_bytes, size_t needed, struct err *err)
+grow(struct spool *spool, uint64_t expected_bytes, size_t needed, struct err *err)
 {
     if (needed <= spool->capacity)
         return 0;
@@ -81,25 +94,21 @@ make_room(struct spool *spool, uint64_t expected_bytes, size_t needed, struct er
 }
 
 int
-spool_append(struct spool *spool,
-             const char *dir,
-             uint64_t expected_bytes,
-             struct bytes piece,
-             struct err *err)
+spool_append(struct spool *spool, uint64_t expected_bytes, struct bytes piece, struct err *err)
 {
     const uint64_t needed = (uint64_t)spool->bytes + piece.len;
     int rc = 0;
 
     if (spool->fd < 0 && (needed > LIMIT_SPOOL_BYTES || expected_bytes > LIMIT_SPOOL_BYTES))
-        rc = move_to_file(spool, dir, err);
+        rc = move_to_file(spool, err);
     if (rc)
         return rc;
     if (spool->fd >= 0) {
-        rc = fs_write_all(spool->fd, piece, err);
+        rc = write_to_file(spool, piece, err);
         if (rc)
-            return err_wrap(err, "keeping a body in %s", dir);
+            return rc;
     } else {
-        rc = make_room(spool, expected_bytes, (size_t)needed, err);
+        rc = grow(spool, expected_bytes, (size_t)needed, err);
         if (rc)
             return rc;
         memcpy(spool->memory + spool->bytes, piece.ptr, piece.len);

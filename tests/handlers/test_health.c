@@ -204,6 +204,7 @@ TEST(metrics_tell_what_the_server_counts)
     CHECK_CONTAINS(reply.body, "\ndraftd_http_connections_total 2\n");
     CHECK_CONTAINS(reply.body, "\ndraftd_http_requests_total 2\n");
     CHECK_CONTAINS(reply.body, "\ndraftd_http_connections_refused_total 0\n");
+    CHECK_CONTAINS(reply.body, "\ndraftd_http_bodies_refused_total 0\n");
     CHECK_CONTAINS(reply.body, "\ndraftd_http_timeouts_total 0\n");
     CHECK_CONTAINS(reply.body, "\n# TYPE draftd_http_connections_open gauge\n"
                                "draftd_http_connections_open ");

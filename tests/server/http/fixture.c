@@ -21,6 +21,7 @@ struct state {
 };
 
 static atomic_int live_states;
+static atomic_size_t summed_bytes;
 
 static pthread_mutex_t held_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct http_exchange *held[MAX_HELD]; /* under held_lock */
@@ -58,6 +59,7 @@ sum_piece(void *state, struct bytes piece, struct err *err)
 
     if (!EVP_DigestUpdate(mine->pieces, piece.ptr, piece.len))
         return err_set(err, ERR_INTERNAL, "digest");
+    atomic_fetch_add(&summed_bytes, piece.len);
     return 0;
 }
 
@@ -230,6 +232,12 @@ fixture_wait_held(unsigned count, int64_t timeout_ms)
         clock_sleep_ms(1);
     }
     return now >= count;
+}
+
+size_t
+fixture_summed_bytes(void)
+{
+    return atomic_load(&summed_bytes);
 }
 
 int

@@ -34,6 +34,9 @@ bool fixture_wait_held(unsigned count, int64_t timeout_ms);
 void fixture_close_gate(void);
 void fixture_open_gate(void);
 
+/* Bytes of bodies that /sum and its like have seen, ever. */
+size_t fixture_summed_bytes(void);
+
 /* States that `begin` made and `drop` has not seen yet. */
 int fixture_live_states(void);
 

@@ -8,6 +8,8 @@
 
 #include "server/base/clock.h"
 #include "server/base/fs.h"
+#include "server/base/strbuf.h"
+#include "server/limits.h"
 #include "tests/harness/test.h"
 #include "tests/server/http/client.h"
 #include "tests/server/http/fixture.h"
@@ -243,6 +245,135 @@ TEST(a_body_that_cannot_be_kept)
     close(fd);
     fixture_stop(&fixture, 1000);
     CHECK_INT(fixture_live_states(), 0);
+}
+
+/* ---- room for large bodies ---- */
+
+static int
+post(uint16_t port, const char *path, size_t len)
+{
+    const int fd = client_connect(port);
+
+    if (!client_post(fd, path, len) || !client_read(fd, PATIENCE_MS, &reply))
+        reply.status = 0;
+    close(fd);
+    return reply.status;
+}
+
+/* A body that stops in the middle. Returns the connection. */
+static int
+post_part(uint16_t port, size_t len, size_t sent)
+{
+    AUTO_DONE(strbuf_done) struct strbuf head = STRBUF_INIT(1024);
+    const int fd = client_connect(port);
+    char *text = long_text(sent);
+
+    strbuf_addf(&head, "POST /sum HTTP/1.1\r\nHost: t\r\nContent-Length: %zu\r\n\r\n", len);
+    CHECK(client_send(fd, head.ptr, head.len));
+    CHECK(client_send(fd, text, sent));
+    free(text);
+    return fd;
+}
+
+/* Two large bodies at a time of which only one has room. */
+static void
+check_no_room(struct http_options options, bool expected)
+{
+    struct fixture fixture = fixture_start(options);
+    struct http_counters counters;
+    const int held = client_connect(fixture.port);
+
+    CHECK(client_post(held, "/held", 600000));
+    CHECK(fixture_wait_held(1, PATIENCE_MS));
+    CHECK_INT(post(fixture.port, "/sum", 600000), expected ? 503 : 200);
+    http_server_counters(fixture.server, &counters);
+    CHECK_INT(counters.refused_bodies, expected);
+    if (expected) {
+        CHECK_CONTAINS(reply.body, "{\"error\":\"unavailable\"");
+        CHECK(reply_has(&reply, "Retry-After: 60"));
+    }
+    /* What fits into memory takes no room. */
+    CHECK_INT(post(fixture.port, "/sum", LIMIT_SPOOL_BYTES), 200);
+    CHECK(!strstr(reply.head, "Retry-After"));
+    CHECK_INT(fixture_release(), 1);
+    CHECK(client_read(held, PATIENCE_MS, &reply));
+    CHECK_INT(post(fixture.port, "/sum", 600000), 200);
+    close(held);
+    fixture_stop(&fixture, 1000);
+    CHECK_INT(fixture_live_states(), 0);
+}
+
+TEST(room_for_all_bodies)
+{
+    check_no_room((struct http_options){.spool_bytes = 1000000}, true);
+    check_no_room((struct http_options){.spool_bytes = 1200000}, false);
+}
+
+TEST(room_for_one_sender)
+{
+    check_no_room((struct http_options){.spool_bytes_sender = 1000000}, true);
+    check_no_room((struct http_options){.spool_bytes_sender = 1000000, .behind_proxy = true},
+                  false);
+}
+
+TEST(a_disk_that_is_nearly_full_is_left_to_others)
+{
+    struct fixture fixture = fixture_start((struct http_options){.spool_reserve = INT64_MAX / 2});
+
+    CHECK_INT(post(fixture.port, "/sum", LIMIT_SPOOL_BYTES + 1), 503);
+    CHECK(reply_has(&reply, "Retry-After: 60"));
+    CHECK_INT(post(fixture.port, "/sum", LIMIT_SPOOL_BYTES), 200);
+    fixture_stop(&fixture, 1000);
+}
+
+TEST(who_goes_away_leaves_the_room)
+{
+    struct fixture fixture = fixture_start((struct http_options){.spool_bytes = 1000000});
+    const size_t before = fixture_summed_bytes();
+    const int fd = post_part(fixture.port, 700000, 600000);
+    int status = 0;
+
+    for (int64_t until_ms = clock_mono_ms() + PATIENCE_MS;
+         fixture_summed_bytes() < before + 600000 && clock_mono_ms() < until_ms;)
+        clock_sleep_ms(1);
+    CHECK_INT(post(fixture.port, "/sum", 600000), 503);
+    close(fd);
+    for (int64_t until_ms = clock_mono_ms() + PATIENCE_MS;
+         status != 200 && clock_mono_ms() < until_ms;)
+        status = post(fixture.port, "/sum", 600000);
+    CHECK_INT(status, 200);
+    fixture_stop(&fixture, 1000);
+    CHECK_INT(fixture_live_states(), 0);
+}
+
+/* The rest of its body is still being read. */
+TEST(who_is_refused_leaves_the_room_at_once)
+{
+    struct fixture fixture = fixture_start((struct http_options){.spool_bytes = 1000000});
+    struct http_counters counters = {0};
+    const int fd = post_part(fixture.port, 3000000, 2000000);
+
+    for (int64_t until_ms = clock_mono_ms() + PATIENCE_MS;
+         !counters.refused_bodies && clock_mono_ms() < until_ms;)
+        http_server_counters(fixture.server, &counters);
+    CHECK_INT(counters.refused_bodies, 1);
+    CHECK_INT(post(fixture.port, "/sum", 900000), 200);
+    close(fd);
+    fixture_stop(&fixture, 1000);
+}
+
+/* An answer that is owed when the server has gone still finds the room that it gives back. */
+TEST(room_outlives_the_server)
+{
+    struct fixture fixture = fixture_start((struct http_options){.threads = 1});
+    const int fd = client_connect(fixture.port);
+
+    CHECK(client_post(fd, "/held", 600000));
+    CHECK(fixture_wait_held(1, PATIENCE_MS));
+    fixture_stop(&fixture, 0);
+    CHECK_INT(fixture_release(), 1);
+    CHECK_INT(fixture_live_states(), 0);
+    close(fd);
 }
 
 static int

@@ -65,28 +65,88 @@ TEST(counting_does_not_drift)
     }
 }
 
+static const struct headcount_key somebody = {.bytes = "somebody"};
+static const struct headcount_key another = {.bytes = "another"};
+
+static struct room *
+make_room(struct room_limits limits)
+{
+    struct room *room = NULL;
+
+    limits.dir = limits.dir ? limits.dir : "/tmp";
+    limits.max_bytes = limits.max_bytes ? limits.max_bytes : INT64_MAX;
+    CHECK_OK(room_new(&limits, &room, &err), err);
+    return room;
+}
+
+TEST(room_is_capped_for_one_and_for_all)
+{
+    struct room *room =
+        make_room((struct room_limits){.max_bytes = 10, .max_bytes_per_address = 7});
+    struct share *one = NULL;
+    struct share *same = NULL;
+    struct share *other = NULL;
+
+    CHECK_OK(room_enter(room, &somebody, &one, &err), err);
+    CHECK_OK(room_enter(room, &somebody, &same, &err), err);
+    CHECK_OK(room_enter(room, &another, &other, &err), err);
+    CHECK_OK(share_take(one, 4, &err), err);
+    CHECK_OK(share_take(same, 3, &err), err);
+    CHECK_INT(share_take(one, 1, &err), ERR_UNAVAILABLE);
+    CHECK_CONTAINS(err.msg, "of this address");
+    CHECK_OK(share_take(other, 3, &err), err);
+    CHECK_INT(share_take(other, 1, &err), ERR_UNAVAILABLE);
+    CHECK(!strstr(err.msg, "of this address"));
+    share_leave(one, 4);
+    CHECK_INT(share_take(same, 5, &err), ERR_UNAVAILABLE); /* what the first took is not kept */
+    CHECK_OK(share_take(same, 4, &err), err);
+    CHECK_INT(share_take(same, INT64_MAX, &err), ERR_UNAVAILABLE);
+    share_leave(same, 7);
+    share_leave(other, 3);
+    /* Nothing is left of either. */
+    CHECK_OK(room_enter(room, &another, &other, &err), err);
+    CHECK_OK(share_take(other, 7, &err), err);
+    room_unref(room); /* the server's: it goes with the last share */
+    share_leave(other, 7);
+}
+
+TEST(the_disk_is_not_filled)
+{
+    const int64_t free_bytes = fs_free_bytes("/tmp");
+    struct room *room = make_room((struct room_limits){.reserve_bytes = free_bytes / 2});
+    struct share *share = NULL;
+
+    CHECK_OK(room_enter(room, &somebody, &share, &err), err);
+    CHECK_OK(share_take(share, 1, &err), err);
+    CHECK_INT(share_take(share, free_bytes, &err), ERR_UNAVAILABLE);
+    CHECK_CONTAINS(err.msg, "the disk is nearly full");
+    share_leave(share, 1);
+    room_unref(room);
+}
+
 static void
-fill(struct spool *spool, const char *dir, size_t total, size_t piece, uint64_t expected)
+fill(struct spool *spool, size_t total, size_t piece, uint64_t expected)
 {
     char *bytes = malloc(piece);
 
     CHECK(bytes);
     memset(bytes, 'x', piece);
     for (size_t done = 0; done < total; done += piece)
-        CHECK_OK(spool_append(spool, dir, expected, bytes_of(bytes, piece), &err), err);
+        CHECK_OK(spool_append(spool, expected, bytes_of(bytes, piece), &err), err);
     free(bytes);
 }
 
 TEST(bodies_move_to_a_file)
 {
     char *dir = NULL;
-    AUTO_DONE(spool_done) struct spool spool = SPOOL_INIT;
 
     CHECK_OK(fs_make_temp_dir("/tmp", "spool", &dir, &err), err);
-    fill(&spool, dir, LIMIT_SPOOL_BYTES, 4096, 0);
+    struct room *room = make_room((struct room_limits){.dir = dir});
+    struct spool spool = SPOOL_INIT(room, &somebody);
+    fill(&spool, LIMIT_SPOOL_BYTES, 4096, 0);
     CHECK_INT(spool_body(&spool).spool_fd, -1);
     CHECK_INT(spool_body(&spool).memory.len, LIMIT_SPOOL_BYTES);
-    fill(&spool, dir, 1, 1, 0);
+    fill(&spool, 1, 1, 0);
     struct http_body body = spool_body(&spool);
     CHECK(body.spool_fd >= 0);
     CHECK_INT(body.memory.len, 0);
@@ -96,15 +156,38 @@ TEST(bodies_move_to_a_file)
     CHECK_INT(spool.fd, -1);
 
     /* Announced as large: never in memory. Announced as small: allocated once. */
-    fill(&spool, dir, 10, 1, LIMIT_SPOOL_BYTES + 1);
+    fill(&spool, 10, 1, LIMIT_SPOOL_BYTES + 1);
     CHECK(spool.fd >= 0);
     CHECK(!spool.memory);
     spool_done(&spool);
-    fill(&spool, dir, 100, 1, 12470);
+    fill(&spool, 100, 1, 12470);
     CHECK_INT(spool.capacity, 12470);
+    spool_done(&spool);
+    room_unref(room);
     /* Nothing has a name. */
     CHECK_INT(rmdir(dir), 0);
     free(dir);
+}
+
+TEST(files_take_room_and_memory_does_not)
+{
+    const int64_t most = 3 * (int64_t)LIMIT_SPOOL_BYTES;
+    struct room *room = make_room((struct room_limits){.max_bytes = most});
+    struct spool one = SPOOL_INIT(room, &somebody);
+    struct spool small = SPOOL_INIT(room, &somebody);
+    struct spool late = SPOOL_INIT(room, &another);
+
+    fill(&one, (size_t)most, LIMIT_SPOOL_BYTES, 0);
+    CHECK_INT(spool_append(&one, 0, bytes_of("x", 1), &err), ERR_UNAVAILABLE);
+    fill(&small, LIMIT_SPOOL_BYTES, 4096, 0);
+    CHECK_INT(spool_append(&small, 0, bytes_of("x", 1), &err), ERR_UNAVAILABLE);
+    CHECK_INT(spool_append(&late, LIMIT_SPOOL_BYTES + 1, bytes_of("x", 1), &err), ERR_UNAVAILABLE);
+    spool_done(&late);
+    spool_done(&small);
+    spool_done(&one);
+    fill(&late, (size_t)most, LIMIT_SPOOL_BYTES, (uint64_t)most);
+    spool_done(&late);
+    room_unref(room);
 }
 
 TEST(routes)
