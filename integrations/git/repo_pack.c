@@ -68,36 +68,44 @@ prepare(struct repo_import *import, struct err *err)
     return fs_make_dirs(import->packs, 0700, err);
 }
 
+/* The next piece of `from`, handed to `to`. *ret_len is 0 at the end. */
+static int
+copy_piece(int from, int to, char *buf, size_t *ret_len, struct err *err)
+{
+    ssize_t n;
+
+    do
+        n = read(from, buf, COPY_STEP_BYTES);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return err_set_errno(err, ERR_IO, errno, "reading the pack");
+    *ret_len = (size_t)n;
+    return fs_write_all(to, bytes_of(buf, (size_t)n), err);
+}
+
 /* A private copy, so that nobody can change the pack between being scanned and being indexed. */
 static int
 copy_pack(int from, int to, const struct repo_watch *watch, size_t *ret_len, struct err *err)
 {
     auto_free char *buf = malloc(COPY_STEP_BYTES);
     size_t total = 0;
+    size_t len = 1;
+    int r = 0;
 
     if (!buf)
         return err_set(err, ERR_NOMEM, "out of memory");
     if (lseek(from, 0, SEEK_SET) < 0 && errno != ESPIPE)
         return err_set_errno(err, ERR_IO, errno, "rewinding the pack");
-    for (;;) {
-        int r = repo_watch_check(watch, err);
-        if (r)
-            return r;
-        const ssize_t n = read(from, buf, COPY_STEP_BYTES);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_set_errno(err, ERR_IO, errno, "reading the pack");
-        if (n == 0)
-            break;
-        total += (size_t)n;
-        if (total > LIMIT_PACK_BYTES)
-            return err_set(err, ERR_LIMIT, "the pack is larger than %u bytes",
-                           (unsigned)LIMIT_PACK_BYTES);
-        r = fs_write_all(to, bytes_of(buf, (size_t)n), err);
-        if (r)
-            return r;
+    for (; !r && len > 0 && total <= LIMIT_PACK_BYTES; total += len) {
+        r = repo_watch_check(watch, err);
+        if (!r)
+            r = copy_piece(from, to, buf, &len, err);
     }
+    if (r)
+        return r;
+    if (total > LIMIT_PACK_BYTES)
+        return err_set(err, ERR_LIMIT, "the pack is larger than %u bytes",
+                       (unsigned)LIMIT_PACK_BYTES);
     *ret_len = total;
     return 0;
 }

@@ -50,8 +50,8 @@ TEST(what_setup_left_is_put_back_and_is_no_change)
         "git rev-parse --abbrev-ref HEAD; git log --format=%s | tr '\\n' ' '";
     static const char *const mischief[] = {
         "true",
-        "rm -rf made deep .git/index; echo y >hello.txt; git init -q n; touch new; mkdir -p dir; "
-        "echo a >dir/a; git init -q k; git -C k commit -q --allow-empty -m k",
+        ("rm -rf made deep .git/index; echo y >hello.txt; git init -q n; touch new; mkdir -p dir; "
+         "echo a >dir/a; git init -q k; git -C k commit -q --allow-empty -m k"),
         "git add -A; git commit -q -m all; git checkout -q -b elsewhere",
         "mkdir d; touch d/f; chmod 0 d; git config core.bare true",
     };
