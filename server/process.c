@@ -15,7 +15,6 @@
 #include "server/base/fs.h"
 #include "server/base/log.h"
 #include "server/base/str.h"
-#include "server/limits.h"
 #include "server/service.h"
 #include "server/store/run.h"
 #include "server/store/store.h"
