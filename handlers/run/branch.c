@@ -130,7 +130,7 @@ store_branch(struct db *db, void *ctx, struct err *err)
 {
     const struct branch_work *chosen = ctx;
     const struct work *work = chosen->work;
-    const int r = run_set_base(db, work->lease, work->base, err);
+    const int r = run_set_base(db, work->lease, work->base, work->settings_commit, err);
 
     if (r)
         return r;

@@ -9,7 +9,8 @@
 
 #include <stdio.h>
 
-/* A run taken up again after its export goes on from the commit that it made. */
+/* A run taken up again after its export goes on from the commit that it made, with the settings
+ * that it began with: what became of them since is the next run's. */
 static int
 resume(struct work *work, struct err *err)
 {
@@ -30,7 +31,8 @@ resume(struct work *work, struct err *err)
         r = repo_resolve(work->mirror, work->task->base_branch, work->trunk, err);
     if (!r)
         r = work_find_origin(work, err);
-    (void)snprintf(work->settings_commit, sizeof(work->settings_commit), "%s", work->trunk);
+    (void)snprintf(work->settings_commit, sizeof(work->settings_commit), "%s",
+                   run->settings_commit ? run->settings_commit : work->origin);
     return r ? r : work_load_settings(work, err);
 }
 

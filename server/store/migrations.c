@@ -179,6 +179,8 @@ static const char cancel_time[] =
 
 static const char instruction[] = "ALTER TABLE run ADD COLUMN instruction TEXT;";
 
+static const char settings_commit[] = "ALTER TABLE run ADD COLUMN settings_commit TEXT;";
+
 /* What leads from version N to version N + 1 is at place N, in parts that run one after the other.
  */
 #define PARTS_MAX 8
@@ -186,6 +188,7 @@ static const char *const migrations[][PARTS_MAX] = {
     {deliveries, tasks, runs, steps, checks, outbox, health},
     {cancel_time},
     {instruction},
+    {settings_commit},
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

@@ -65,7 +65,8 @@ struct run {
     char *cancel_requested;   /* who asked to stop, or NULL */
     int64_t cancel_ms;        /* when that happened, by the platform's clock; 0: not told */
     char *base_commit;
-    char *head_commit; /* NULL until exported */
+    char *settings_commit; /* where the repository's settings were read; NULL: in an older store */
+    char *head_commit;     /* NULL until exported */
     enum run_outcome outcome;
     enum run_verdict verdict;
     char *reason;  /* one line */
@@ -164,8 +165,13 @@ MUST_CHECK int run_give_back(struct db *db,
 
 MUST_CHECK int run_set_stage(
     struct db *db, struct run_lease lease, enum run_stage stage, int64_t round, struct err *err);
-MUST_CHECK int
-run_set_base(struct db *db, struct run_lease lease, const char *base_commit, struct err *err);
+
+/* Where the run starts from, and where it read the repository's settings. */
+MUST_CHECK int run_set_base(struct db *db,
+                            struct run_lease lease,
+                            const char *base_commit,
+                            const char *settings_commit,
+                            struct err *err);
 
 /* After the export: what will be proven and published. */
 MUST_CHECK int run_set_head(struct db *db,

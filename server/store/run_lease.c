@@ -312,18 +312,23 @@ run_set_stage(
 }
 
 int
-run_set_base(struct db *db, struct run_lease lease, const char *base_commit, struct err *err)
+run_set_base(struct db *db,
+             struct run_lease lease,
+             const char *base_commit,
+             const char *settings_commit,
+             struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
 
     const int code = db_prepare(db,
-                                "UPDATE run SET base_commit = $1"
-                                " WHERE id = $2 AND lease_number = $3 AND state = 1",
+                                "UPDATE run SET base_commit = $1, settings_commit = $2"
+                                " WHERE id = $3 AND lease_number = $4 AND state = 1",
                                 &stmt, err);
     if (code)
         return code;
     db_bind_text(stmt, 1, base_commit);
-    return update_held(stmt, 2, lease, err);
+    db_bind_text(stmt, 2, settings_commit);
+    return update_held(stmt, 3, lease, err);
 }
 
 int

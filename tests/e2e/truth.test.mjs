@@ -263,3 +263,26 @@ test("what the agent's own commits say is flagged", async () => {
     assert.match(flags, new RegExp(`commits that tell CI to stay away: 2 \\(${ids[1]}\\)`));
     assert.match(flags, new RegExp(`commits that name another author or committer: 1 \\(${ids[1]}: Eve `));
 });
+
+test('a run that is taken up again keeps to the settings that it began with', async () => {
+    const repository = await world.repository('settings-later', usual('echo x >>notes.txt\n', {
+        'slow.sh': 'test -f notes.txt || { touch /tmp/seen; exit 0; }\ntest -f /tmp/seen || sleep 6\n',
+        '.draftd.yml': 'checks:\n  - { name: test, run: "sh slow.sh" }\n' }), two);
+    await world.label(repository, { number: 1, title: 'Mend it 1' });
+    const stage = () => JSON.parse(world.cli('show', '--json', String(first.id))).runs[0].stage;
+    const first = await until('the task', () => world.task(repository));
+    await until('the proof', () => stage() === 'proof');
+    const work = `${world.dir}/more-settings`;
+    git('clone', '-q', world.bare(repository), work);
+    execFileSync('sh', ['-ec', 'echo "chekcs: 1" >.draftd.yml; git -c user.name=a -c user.email=a@b commit -qam x; git push -q origin main'], { cwd: work });
+    await world.label(repository, { number: 2, title: 'Mend it 2' });
+    await until('the mirror to have it', () => world.tasks().some((task) => task.repository === repository && task.state === 'failed'));
+    assert.equal(stage(), 'proof');
+    await world.restart();
+    const shown = await until('the draft', () => {
+        const found = JSON.parse(world.cli('show', '--json', String(first.id)));
+        return !['queued', 'running'].includes(found.state) && found;
+    });
+    assert.equal(shown.state, 'drafted', shown.reason);
+    assert.equal(shown.runs[0].verdict, 'verified');
+});

@@ -94,7 +94,7 @@ use_runs(struct db *db, int64_t task)
     CHECK_OK(run_check_lease(db, lease, &err), err);
     CHECK_OK(run_renew(db, "w", &lease.run, 1, 3, &err), err);
     CHECK_OK(run_set_stage(db, lease, STAGE_AGENT, 1, &err), err);
-    CHECK_OK(run_set_base(db, lease, "a", &err), err);
+    CHECK_OK(run_set_base(db, lease, "a", "s", &err), err);
     CHECK_OK(run_set_head(db, lease, "b", NULL, NULL, &err), err);
     CHECK_OK(run_set_verdict(db, lease, VERDICT_VERIFIED, &err), err);
     CHECK_OK(run_request_cancel(db, task, &(struct run_cancel){.who = "x"}, 1, &ended, &err), err);

@@ -150,7 +150,7 @@ check_fenced(struct db *db, struct run_lease lease)
     CHECK_INT(run_give_back(db, lease, &(struct run_return){.not_before_ms = 1}, 1, &err),
               ERR_CONFLICT);
     CHECK_INT(run_set_stage(db, lease, STAGE_PUBLISH, 9, &err), ERR_CONFLICT);
-    CHECK_INT(run_set_base(db, lease, "bad", &err), ERR_CONFLICT);
+    CHECK_INT(run_set_base(db, lease, "bad", "bad", &err), ERR_CONFLICT);
     CHECK_INT(run_set_head(db, lease, "bad", "bad", "[]", &err), ERR_CONFLICT);
     CHECK_INT(run_set_verdict(db, lease, VERDICT_VERIFIED, &err), ERR_CONFLICT);
     CHECK_INT(run_finish(db, lease, OUTCOME_DRAFT, "bad", 1, &err), ERR_CONFLICT);
@@ -372,13 +372,14 @@ TEST(what_was_reached_is_kept)
     const int64_t id = fixture_run(f.db, fixture_task(f.db, "o"));
     AUTO(run_free) struct run *run = claim(f.db, "w", 1000);
     const struct run_lease lease = lease_of(run);
-    CHECK_OK(run_set_base(f.db, lease, "aaaa", &err), err);
+    CHECK_OK(run_set_base(f.db, lease, "aaaa", "cccc", &err), err);
     CHECK_OK(run_set_head(f.db, lease, "bbbb", "I did it", "[\"large\"]", &err), err);
     CHECK_OK(run_set_verdict(f.db, lease, VERDICT_NOT_VERIFIED, &err), err);
     CHECK_OK(run_finish(f.db, lease, OUTCOME_DRAFT, "draft #7", 9000, &err), err);
     AUTO(run_free) struct run *got = get(f.db, id);
     CHECK_INT(got->state, RUN_ENDED);
     CHECK_STR(got->base_commit, "aaaa");
+    CHECK_STR(got->settings_commit, "cccc");
     CHECK_STR(got->head_commit, "bbbb");
     CHECK_STR(got->summary, "I did it");
     CHECK_STR(got->flags, "[\"large\"]");
