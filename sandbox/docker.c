@@ -18,7 +18,6 @@
 
 #define HOST "http://engine"
 #define CALL_TIMEOUT_MS (30 * MS_PER_SECOND)
-#define PING_TIMEOUT_MS (5 * MS_PER_SECOND)
 #define REMOVE_TIMEOUT_MS (5 * MS_PER_SECOND) /* what is left is found later by its label */
 #define REMOVE_TRIES 20
 #define REMOVE_PAUSE_MS 50
@@ -142,28 +141,6 @@ get_json(
         return refused(&answer, ERR_UNAVAILABLE, doing, err);
     if (js_parse(bytes_of(answer.body.ptr, answer.body.len), ret_json, err))
         return err_set(err, ERR_UNAVAILABLE, "%s: the engine's answer is not JSON", doing);
-    return 0;
-}
-
-static int
-docker_ping(void *state, char **ret_version, struct err *err)
-{
-    struct docker *const docker = state;
-    AUTO(js_free) json_t *json = NULL;
-    const struct call call = {
-        .method = "GET", .path = str_dup("/version"), .timeout_ms = PING_TIMEOUT_MS};
-    const int result = get_json(docker, call, "asking for the version", &json, err);
-
-    if (result)
-        return result;
-    const char *const name = js_str(json, "Components.0.Name");
-    const char *const version = js_str(json, "Components.0.Version");
-    docker->kind = name && str_starts_with(name, "Podman") ? DOCKER_PODMAN : DOCKER_ENGINE;
-    char *const text = str_printf("%s %s", docker->kind == DOCKER_PODMAN ? "podman" : "docker",
-                                  version ? version : "of an unknown version");
-    if (!text)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    *ret_version = text;
     return 0;
 }
 
@@ -419,7 +396,6 @@ const struct engine_driver docker_driver = {
     .open = docker_open,
     .close = docker_close,
     .heed = docker_heed,
-    .ping = docker_ping,
     .create = docker_create,
     .start = docker_start,
     .remove = docker_remove,

@@ -54,12 +54,6 @@ engine_heed(struct engine *engine, const struct stop *stop)
 }
 
 int
-engine_ping(struct engine *engine, char **ret_version, struct err *err)
-{
-    return engine->driver->ping(engine->state, ret_version, err);
-}
-
-int
 engine_create(struct engine *engine,
               const struct container_spec *spec,
               char **ret_id,

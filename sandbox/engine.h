@@ -82,9 +82,6 @@ AUTO_DEFINE(struct engine *, engine_free)
 /* Give up create and start when `stop` is raised; remove is always carried out. NULL: never. */
 void engine_heed(struct engine *engine, const struct stop *stop);
 
-/* Is it there?  *ret_version: "podman 4.3.1", the caller's, free().   Errors: ERR_UNAVAILABLE. */
-MUST_CHECK int engine_ping(struct engine *engine, char **ret_version, struct err *err);
-
 /* Errors: ERR_NOTFOUND the image is missing (named in the message); ERR_UNAVAILABLE; ERR_INVALID
  * the engine refuses the specification (its words in the message). Owns: *ret_id is the caller's,
  * free(). */

@@ -9,7 +9,6 @@ struct engine_driver {
     int (*open)(const char *address, void **ret_state, struct err *err);
     void (*close)(void *state);
     void (*heed)(void *state, const struct stop *stop);
-    int (*ping)(void *state, char **ret_version, struct err *err);
     int (*create)(void *state, const struct container_spec *spec, char **ret_id, struct err *err);
     int (*start)(void *state, const char *id, struct err *err);
     int (*remove)(void *state, const char *id, struct err *err);
