@@ -38,7 +38,7 @@ struct work {
     struct run_lease lease;
     const struct stop *stop; /* raised when the run is to end */
     struct repo *mirror;
-    struct repo_settings *settings; /* the repository's own, at the base commit */
+    struct repo_settings *settings; /* the repository's own */
     const struct agent_profile *agent;
     const char *image;
     char image_id[SANDBOX_IMAGE_BYTES];      /* what the image's name meant */

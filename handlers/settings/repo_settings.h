@@ -1,4 +1,4 @@
-/* A repository's own file, .draftd.yml, read from the base commit and never from an agent's branch.
+/* A repository's own file, .draftd.yml, read on the default branch and never on an agent's branch.
  * Its author is not the operator: every list and number is bounded. */
 #pragma once
 
