@@ -204,7 +204,9 @@ END
         failed(flood, /flooded its door/);
     });
     test('what it leaves running does not touch the proof', async () => {
-        const told = await attack('daemon', `setsid sh -c 'while :; do echo 41 >/workspace/answer.txt; sleep 0.05; done' >/dev/null 2>&1 &
+        // it begins once the agent has ended: what it did before would be the agent's own change
+        const told = await attack('daemon', `setsid sh -c "while kill -0 $$ 2>/dev/null; do sleep 0.2; done
+            while :; do echo 41 >/workspace/answer.txt; sleep 0.05; done" >/dev/null 2>&1 &
             echo x >x`);
         drafted(told);
         assert.equal(world.fileAt(told.repository, world.branches(told.repository)[0], 'answer.txt'), '42');
