@@ -188,6 +188,23 @@ read_identity(const char *headers, const char *name)
     return str_printf("%.*s", (int)((end ? end + 1 : line_end) - found), found);
 }
 
+/* *ret_foreign: who has this role, when it is nobody of ours; the caller's, free(). */
+static int
+find_foreign(const char *headers,
+             const char *role,
+             const char *ours,
+             char **ret_foreign,
+             struct err *err)
+{
+    auto_free char *who = read_identity(headers, role);
+
+    if (!who)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (!str_equal(who, ours) && !str_equal(who, SANDBOX_IDENTITY))
+        *ret_foreign = TAKE(who);
+    return 0;
+}
+
 static int
 look_at_author(struct finding *foreign,
                const struct repo_commit *commit,
@@ -195,19 +212,16 @@ look_at_author(struct finding *foreign,
                const char *ours,
                struct err *err)
 {
-    static const char *const roles[] = {"author", "committer"};
+    auto_free char *who = NULL;
+    int r = find_foreign(headers, "author", ours, &who, err);
 
-    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
-        auto_free char *who = read_identity(headers, roles[i]);
-        if (!who)
-            return err_set(err, ERR_NOMEM, "out of memory");
-        if (str_equal(who, ours) || str_equal(who, SANDBOX_IDENTITY))
-            continue;
-        find(foreign, commit);
-        if (!foreign->who)
-            foreign->who = TAKE(who);
-        break;
-    }
+    if (!r && !who)
+        r = find_foreign(headers, "committer", ours, &who, err);
+    if (r || !who)
+        return r;
+    find(foreign, commit);
+    if (!foreign->who)
+        foreign->who = TAKE(who);
     return 0;
 }
 

@@ -162,10 +162,12 @@ find_plain(struct bytes text, struct bytes known)
     size_t start;
     size_t len;
 
+    if (text.len == 0)
+        return NULL;
     for (unsigned seen = 0;; seen++) {
         const char *kind = redact_find(text, from, &start, &len);
         if (!kind || seen == KNOWN_MAX || known.len == 0 ||
-            !memmem(known.ptr, known.len, text.ptr + start, len))
+            !memmem(known.ptr, known.len, &text.ptr[start], len))
             return kind;
         from = start + len;
     }

@@ -44,17 +44,20 @@ read_raw(git_repository *git, const git_oid *id, struct repo_commit *commit, str
 {
     AUTO(git_odb_free) git_odb *odb = NULL;
     AUTO(git_odb_object_free) git_odb_object *object = NULL;
+    auto_free char *raw = NULL;
     int r = git_repository_odb(&odb, git);
 
     r = r ? r : git_odb_read(&object, odb, id);
     if (r)
         return repo_git_error(err, r, "cannot read commit %.12s", git_oid_tostr_s(id));
-    commit->raw_len = git_odb_object_size(object);
-    commit->raw = malloc(commit->raw_len + 1);
-    if (!commit->raw)
+    const size_t len = git_odb_object_size(object);
+    raw = malloc(len + 1);
+    if (!raw)
         return err_set(err, ERR_NOMEM, "out of memory");
-    memcpy(commit->raw, git_odb_object_data(object), commit->raw_len);
-    commit->raw[commit->raw_len] = '\0';
+    memcpy(raw, git_odb_object_data(object), len);
+    raw[len] = '\0';
+    commit->raw = TAKE(raw);
+    commit->raw_len = len;
     return 0;
 }
 
