@@ -157,6 +157,11 @@ export class World {
         this.port = Number(/event=listening .*port=(\d+)/.exec(this.log.slice(begin))[1]);
     }
 
+    /// Wait until the log says it: what draftd has written may not have been read here yet.
+    logged(pattern) {
+        return until(`the log to say ${pattern}`, () => pattern.test(this.log), 10000);
+    }
+
     async kill(signal = 'SIGKILL') {
         this.child.kill(signal);
         return this.exited;

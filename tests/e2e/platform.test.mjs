@@ -32,7 +32,7 @@ test('the engine is away: the run waits, and goes on when it is back', async () 
         const repository = await world.repository('engine', usual(edit));
         await world.label(repository);
         await until('the run to wait', () => /event=run_waits/.test(world.log) && world.show(repository).state === 'queued');
-        assert.match(world.log, /event=sandbox_not_ready/);
+        await world.logged(/event=sandbox_not_ready/);
         const [status] = await world.statuses(repository);
         assert.ok(status, 'the thread knows that the task was seen');
         script('image.sh', script('engines.sh', 'start', 'podman', dir));

@@ -111,7 +111,7 @@ describe('the prompt', { concurrency: 4 }, () => {
         await world.control('POST', 'faults', { method: 'GET', path: '/repos/acme/thread-502/issues/1/comments', times: 1, status: 502 });
         await world.label(repository);
         assert.match(await endedRun(repository, 1), /eats the last digit/);
-        assert.match(world.log, /event=run_waits .*reading the comments of acme\/thread-502#1/);
+        await world.logged(/event=run_waits .*reading the comments of acme\/thread-502#1/);
     });
 
     test('does without comments that may not be read', async () => {
@@ -120,6 +120,6 @@ describe('the prompt', { concurrency: 4 }, () => {
         await world.control('POST', 'faults', { method: 'GET', path: '/repos/acme/thread-403/issues/1/comments', times: 9, status: 403 });
         await world.label(repository);
         assert.doesNotMatch(await endedRun(repository, 1), /eats the last digit|What was said/);
-        assert.match(world.log, /level=warning event=thread_not_read .*reading the comments of acme\/thread-403#1/);
+        await world.logged(/level=warning event=thread_not_read .*reading the comments of acme\/thread-403#1/);
     });
 });
