@@ -1,10 +1,10 @@
 /* What leaves a sandbox: one pack of new objects.
  *
- * All of it happens inside, by the image's git, in a repository made for the purpose (state.h).
- * What comes out is hostile all the same until the host has verified it. */
+ * All of it happens inside, by the image's git, in a repository made for the purpose
+ * (work_tree.sh). What comes out is hostile all the same until the host has verified it. */
 #include "sandbox/box.h"
 #include "sandbox/checkout.h"
-#include "sandbox/state.h"
+#include "sandbox/work_tree.h"
 #include "server/base/clock.h"
 #include "server/base/fs.h"
 #include "server/base/str.h"
@@ -14,80 +14,6 @@
 
 #define NOTHING_CHANGED 44
 #define OUTPUT_BYTES 4096U
-
-/* Prints the commit to export, the tree of the files as they are, and after them what git could not
- * take.
- *
- * The change is what the files differ in from those that setup left, path by path, on top of the
- * base: a file that setup made or changed and that the agent left alone is none of it, nor is one
- * whose line ends git would write otherwise. The agent's own commits are kept below it, and what
- * they say of other paths counts where the files, as git sees them, agree. A head that does not
- * descend from the base, or that cannot be found in a broken repository, is left aside: then the
- * change is one commit on top of the base.
- *
- * $before: the files when setup was done; touched: what differs from it now, and in paths those of
- * them that are there; committed: what the agent's commits hold and the files agree with, found by
- * putting all that the files do not agree with on top of the base, and looking what is missing.
- * Whoever filled /tmp is not to lose the change for it: then /tmp is emptied and all is done again.
- */
-static const char commit_script[] =
-    "setup=$(cat)\n" STATE_FUNCTIONS "commit() (\n"
-    "set -e\n"
-    "open_own\n"
-    "head=$(git --git-dir=.git rev-parse -q --verify 'HEAD^{commit}' 2>/dev/null) ||\n"
-    "    head=$DRAFTD_BASE\n"
-    "use_own\n"
-    "git merge-base --is-ancestor \"$DRAFTD_BASE\" \"$head\" 2>/dev/null || head=$DRAFTD_BASE\n"
-    "git read-tree \"$DRAFTD_BASE\"\n"
-    "printf '%s\\n' \"$setup\" | entries | git update-index --index-info\n"
-    "before=$(git write-tree --missing-ok)\n"
-    /* what the agent committed although it is ignored is not lost from sight */
-    "git diff-tree -r --diff-filter=A \"$before\" \"$head\" | entries |\n"
-    "    git update-index --index-info\n"
-    "take\n"
-    "case $left in *'No space left'*) printf '%s\\n' \"$left\" >&2; exit 1 ;; esac\n"
-    "files=$(git write-tree --missing-ok)\n"
-    "git diff-tree -r \"$before\" \"$files\" >$GIT_DIR/touched\n"
-    "git diff-tree -r --name-only -z --diff-filter=d \"$before\" \"$files\" >$GIT_DIR/paths\n"
-    "heed_attributes\n"
-    ": >$GIT_DIR/committed\n"
-    "if [ \"$head\" != \"$DRAFTD_BASE\" ]; then\n"
-    "    git read-tree \"$head\"\n"
-    "    git add -u --ignore-errors . 2>/dev/null || :\n"
-    "    seen=$(git write-tree --missing-ok)\n"
-    "    git read-tree \"$DRAFTD_BASE\"\n"
-    "    git diff-tree -r \"$head\" \"$seen\" | entries | git update-index --index-info\n"
-    "    git diff-tree -r $(git write-tree --missing-ok) \"$seen\" >$GIT_DIR/committed\n"
-    "fi\n"
-    "git read-tree \"$DRAFTD_BASE\"\n"
-    "entries <$GIT_DIR/committed | git update-index --index-info\n"
-    "printf '%s\\n' \"$setup\" | entries_before | git update-index --index-info\n"
-    /* no file is added where a directory or a repository still is in the index */
-    "entries <$GIT_DIR/touched | sed -n '/^000000 /p; /^160000 /p' | git update-index "
-    "--index-info\n"
-    "git update-index --add --remove --replace -z --stdin <$GIT_DIR/paths\n"
-    "tree=$(git write-tree)\n"
-    "if [ \"$tree\" = \"$(git rev-parse \"$DRAFTD_BASE^{tree}\")\" ]; then\n"
-    "    [ -n \"$left\" ] || exit 44\n"
-    "    printf '%s\\n' \"$left\" >&2\n"
-    "    exit 1\n"
-    "fi\n"
-    "if [ \"$tree\" != \"$(git rev-parse \"$head^{tree}\")\" ]; then\n"
-    "    head=$(printf '%s\\n' \"$DRAFTD_MESSAGE\" | git commit-tree -p \"$head\" \"$tree\")\n"
-    "fi\n"
-    "printf '%s\\n%s\\n%.500s' \"$head\" \"$files\" \"$left\"\n"
-    ")\n"
-    "commit\n"
-    "case $? in 0) exit 0 ;; 44) exit 44 ;; esac\n"
-    "for f in /tmp/* /tmp/.[!.]*; do\n"
-    "    [ \"$f\" = " SANDBOX_EXCHANGE " ] || rm -rf \"$f\"\n"
-    "done\n"
-    "commit\n";
-
-static const char pack_script[] = "set -e\n" STATE_FUNCTIONS "use_own\n"
-                                  "printf '%s\\n^%s\\n' \"$DRAFTD_COMMIT\" \"$DRAFTD_BASE\" |\n"
-                                  "    git pack-objects --revs --stdout --delta-base-offset -q\n"
-                                  "rm -rf " STATE_DIR "\n";
 
 /* An entry NAME=value for each part of "Name <mail>". */
 struct identity {
@@ -114,7 +40,7 @@ identity_parse(const char *text, struct identity *ret_identity, struct err *err)
     return ret_identity->name && ret_identity->mail ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 }
 
-/* One line of what commit_script printed, as long as `like`.  Returns what follows it, or NULL. */
+/* One line of what the step printed, as long as `like`.  Returns what follows it, or NULL. */
 static const char *
 take_name(const char *text, const char *like, char ret_name[65])
 {
@@ -126,7 +52,7 @@ take_name(const char *text, const char *like, char ret_name[65])
                : NULL;
 }
 
-/* What commit_script printed. */
+/* What the step printed. */
 static int
 read_commit(struct sandbox *sandbox,
             const struct strbuf *output,
@@ -168,10 +94,11 @@ make_commit(struct sandbox *sandbox,
     if (!base_entry || !format || !message_entry || !author || !author_mail || !committer ||
         !committer_mail)
         return err_set(err, ERR_NOMEM, "out of memory");
-    const char *const env[] = {STATE_NO_HOME, base_entry, format,         message_entry, author,
-                               author_mail,   committer,  committer_mail, NULL};
+    const char *const env[] = {
+        "DRAFTD_STEP=commit", base_entry, format,         message_entry, author,
+        author_mail,          committer,  committer_mail, NULL};
     const struct sandbox_command command = {
-        .command = commit_script, .env = env, .input = bytes_of_str(sandbox->setup)};
+        .command = work_tree_script, .env = env, .input = bytes_of_str(sandbox->setup)};
     const int result =
         box_execute_own(sandbox, &command, "committing the change", NOTHING_CHANGED, &output, err);
     if (result == ERR_NOTFOUND)
@@ -231,9 +158,9 @@ send_pack(struct sandbox *sandbox,
 
     if (!base_entry || !commit_entry)
         return err_set(err, ERR_NOMEM, "out of memory");
-    const char *const env[] = {STATE_NO_HOME, base_entry, commit_entry, NULL};
+    const char *const env[] = {"DRAFTD_STEP=pack", base_entry, commit_entry, NULL};
     const struct sandbox_command command = {
-        .command = pack_script,
+        .command = work_tree_script,
         .env = env,
         .timeout_ms = BOX_OWN_STEP_MS,
         .max_output_bytes = LIMIT_PACK_BYTES,

@@ -1,8 +1,7 @@
-/* See state.h: remembering. It is put back in checkout.c and subtracted in export.c. */
-#include "sandbox/state.h"
-
+/* Remembering what setup left: see work_tree.h. */
 #include "sandbox/box.h"
 #include "sandbox/checkout.h"
+#include "sandbox/work_tree.h"
 #include "server/base/clock.h"
 #include "server/base/fs.h"
 #include "server/base/str.h"
@@ -13,18 +12,7 @@
 #define STATE_BYTES (16U * 1024 * 1024) /* of names and hashes */
 #define COMPLAINTS_BYTES 4096U
 
-/* Prints the tree, then what it differs in from the commit. What git cannot take is nobody's: it
- * is neither put back nor taken for anybody's work before it changes. */
-static const char remember_script[] = "set -e\n" STATE_FUNCTIONS "open_own\n"
-                                      "use_own\n"
-                                      "git read-tree \"$DRAFTD_COMMIT\"\n"
-                                      "take\n"
-                                      "tree=$(git write-tree --missing-ok)\n"
-                                      "printf '%s\\n' \"$tree\"\n"
-                                      "git diff-tree -r \"$DRAFTD_COMMIT\" \"$tree\"\n"
-                                      "rm -rf " STATE_DIR "\n";
-
-/* What the script prints. */
+/* What the step prints. */
 struct printed {
     struct strbuf state;
     struct strbuf complaints; /* standard error */
@@ -69,9 +57,9 @@ sandbox_remember(struct sandbox *sandbox, struct err *err)
 
     if (!commit || !format)
         return err_set(err, ERR_NOMEM, "out of memory");
-    const char *const env[] = {STATE_NO_HOME, commit, format, NULL};
+    const char *const env[] = {"DRAFTD_STEP=remember", commit, format, NULL};
     const struct sandbox_command command = {
-        .command = remember_script,
+        .command = work_tree_script,
         .env = env,
         .timeout_ms = BOX_OWN_STEP_MS,
         .max_output_bytes = STATE_BYTES,
