@@ -12,6 +12,8 @@ const struct platform *const platforms[] = {
     &local_platform,
     NULL,
 };
+_Static_assert(sizeof(platforms) / sizeof(platforms[0]) <= PLATFORMS_MAX + 1,
+               "every platform has its place in struct sessions and in struct webhooks");
 
 const struct platform *
 platform_find(const char *name)

@@ -21,6 +21,7 @@ struct settings;
 struct stop;
 struct task;
 
+#define PLATFORMS_MAX 8
 #define ADMISSION_MACS 8
 
 /* What a request's head says, before its body: who it is, and which signatures would prove it. */
@@ -140,7 +141,7 @@ struct platform {
     bool closes_issue;
 };
 
-/* All platforms, ended by NULL. */
+/* All platforms, at most PLATFORMS_MAX, ended by NULL. */
 extern const struct platform *const platforms[];
 
 /* NULL when there is none of that name. */
@@ -150,7 +151,7 @@ const struct platform *platform_find(const char *name);
 struct sessions {
     struct app *app;
     const struct stop *stop;
-    struct session *open[8];
+    struct session *open[PLATFORMS_MAX]; /* in the order of platforms[] */
 };
 
 MUST_CHECK int sessions_get(struct sessions *sessions,

@@ -21,7 +21,6 @@
 #define FIRST_RETRY_MS (5 * MS_PER_SECOND)
 #define MOST_RETRY_MS (5 * MS_PER_MINUTE)
 #define TELL_AFTER_MS (5 * MS_PER_MINUTE) /* something is away: the thread is told */
-#define GIVE_UP_MS MS_PER_DAY
 #define MOST_TRIES 5 /* those, and those that ended with the process and left no word */
 
 struct worker {
@@ -157,7 +156,7 @@ wait_for(struct work *work, const struct err *cause, bool spent, struct err *err
     const int64_t waited_ms = now_ms - since_ms;
     int64_t pause_ms = waited_ms / 4;
 
-    if (waited_ms > GIVE_UP_MS)
+    if (waited_ms > RETRY_FOR_MS)
         return work_conclude(work, err, OUTCOME_FAILED, "gave up after a day: %s", cause->msg);
     if (pause_ms < FIRST_RETRY_MS)
         pause_ms = FIRST_RETRY_MS;
@@ -235,8 +234,7 @@ handle_failure(struct work *work, const struct err *cause, struct err *err)
     if (spent && work->run->attempts >= WORK_TRIES)
         return work_conclude(work, err, OUTCOME_FAILED, "gave up after %" PRId64 " tries: %s",
                              work->run->attempts, cause->msg);
-    if (err_retryable(cause->code) || cause->code == ERR_LIMIT || cause->code == ERR_IO ||
-        cause->code == ERR_AUTH)
+    if (err_may_pass(cause->code))
         return wait_for(work, cause, spent, err);
     return work_conclude(work, err, OUTCOME_FAILED, "%s", cause->msg);
 }

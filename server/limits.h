@@ -58,4 +58,7 @@
 /* Runs */
 #define LEASE_MS 60000
 #define LEASE_RENEW_MS 10000
+#define RETRY_FIRST_MS 2000                    /* after what may pass failed: doubled each time, */
+#define RETRY_MOST_MS (10 * 60 * 1000)         /* up to this, */
+#define RETRY_FOR_MS (24 * 60 * 60 * 1000)     /* for a day in all */
 #define POLL_MS 500                            /* how soon another process's change is seen */

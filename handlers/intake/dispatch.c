@@ -11,6 +11,7 @@
 #include "server/base/log.h"
 #include "server/base/str.h"
 #include "server/base/strbuf.h"
+#include "server/limits.h"
 #include "server/service.h"
 #include "server/store/delivery.h"
 #include "server/store/run.h"
@@ -20,9 +21,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define FIRST_RETRY_MS (2 * MS_PER_SECOND)
-#define MOST_RETRY_MS (10 * MS_PER_MINUTE)
-#define GIVE_UP_MS MS_PER_DAY
 #define BLOCKED_RETRY_MS (1 * MS_PER_SECOND)
 #define MOST_FAULTS 10 /* a delivery that cannot even be decided about is set aside then */
 
@@ -120,13 +118,13 @@ postpone(struct handling *handling, const struct err *cause, int64_t wait_ms, st
     const struct delivery *delivery = handling->delivery;
 
     if (delivery->state == DELIVERY_RECEIVED &&
-        handling->now_ms - delivery->received_ms > GIVE_UP_MS)
+        handling->now_ms - delivery->received_ms > RETRY_FOR_MS)
         return judge(handling, DELIVERY_IGNORED, cause->msg, err);
     const int r = judge(handling, DELIVERY_RECEIVED, cause->msg, err);
     if (r)
         return r;
     if (wait_ms <= 0)
-        wait_ms = backoff_ms(delivery->attempts, FIRST_RETRY_MS, MOST_RETRY_MS);
+        wait_ms = backoff_ms(delivery->attempts, RETRY_FIRST_MS, RETRY_MOST_MS);
     handling->verdict.deferred = true;
     handling->verdict.next_ms = handling->now_ms + wait_ms;
     return 0;
@@ -407,7 +405,7 @@ set_aside(struct handling *handling, const struct err *cause)
     *verdict =
         (struct verdict){.deferred = !lasts,
                          .next_ms = handling->now_ms + backoff_ms(handling->delivery->attempts,
-                                                                  FIRST_RETRY_MS, MOST_RETRY_MS)};
+                                                                  RETRY_FIRST_MS, RETRY_MOST_MS)};
     int r = judge(handling, lasts ? DELIVERY_BAD : DELIVERY_RECEIVED, cause->msg, &error);
     if (!r)
         r = store_transact(handling->dispatcher->app->store, apply, handling, &error);

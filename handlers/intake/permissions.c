@@ -2,6 +2,7 @@
 #include "handlers/intake/permissions.h"
 
 #include "handlers/platform.h"
+#include "server/base/bytes.h"
 #include "server/base/clock.h"
 #include "server/base/str.h"
 #include "server/base/strbuf.h"
@@ -47,15 +48,10 @@ permissions_free(struct permissions *permissions)
     free(permissions);
 }
 
-/* FNV-1a. */
 static struct slot *
 slot_of(struct permissions *permissions, const char *key)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-    for (const char *p = key; *p; p++)
-        hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
-    return &permissions->slots[hash % SLOTS];
+    return &permissions->slots[bytes_hash(bytes_of_str(key)) % SLOTS];
 }
 
 static bool

@@ -15,7 +15,6 @@
 
 #include <stdlib.h>
 
-#define MAX_PLATFORMS 8
 #define MAX_REFUSED_LINES_A_MINUTE 20
 
 struct route_context {
@@ -25,8 +24,8 @@ struct route_context {
 };
 
 struct webhooks {
-    struct route_context contexts[MAX_PLATFORMS];
-    struct http_route routes[MAX_PLATFORMS];
+    struct route_context contexts[PLATFORMS_MAX];
+    struct http_route routes[PLATFORMS_MAX];
     size_t count;
 };
 
@@ -242,7 +241,7 @@ webhooks_free(struct webhooks *webhooks)
 {
     if (!webhooks)
         return;
-    for (size_t i = 0; i < MAX_PLATFORMS; i++)
+    for (size_t i = 0; i < PLATFORMS_MAX; i++)
         hmac_key_free(webhooks->contexts[i].key);
     free(webhooks);
 }

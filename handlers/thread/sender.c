@@ -14,10 +14,6 @@
 
 #include <stdlib.h>
 
-#define FIRST_RETRY_MS (2 * MS_PER_SECOND)
-#define MOST_RETRY_MS (10 * MS_PER_MINUTE)
-#define GIVE_UP_MS MS_PER_DAY
-
 struct sender {
     struct app *app;
     struct sessions sessions;
@@ -107,13 +103,9 @@ plan_retry(struct sender *sender, struct sending *sending)
     const struct platform *platform = platform_find(message->platform);
     const int64_t now_ms = clock_now_ms();
     struct session *session;
-    int64_t wait_ms = backoff_ms(message->attempts - 1, FIRST_RETRY_MS, MOST_RETRY_MS);
+    int64_t wait_ms = backoff_ms(message->attempts - 1, RETRY_FIRST_MS, RETRY_MOST_MS);
 
-    if (!err_retryable(sending->result) && sending->result != ERR_LIMIT &&
-        sending->result != ERR_CANCELED && sending->result != ERR_IO &&
-        sending->result != ERR_AUTH)
-        return;
-    if (now_ms - message->created_ms > GIVE_UP_MS)
+    if (!err_may_pass(sending->result) || now_ms - message->created_ms > RETRY_FOR_MS)
         return;
     if (sending->result == ERR_LIMIT && platform->retry_after_ms &&
         !sessions_get(&sender->sessions, platform, &session, NULL) &&

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct bytes {
@@ -20,6 +21,17 @@ static inline struct bytes
 bytes_of_str(const char *text)
 {
     return bytes_of(text, text ? strlen(text) : 0);
+}
+
+/* FNV-1a, for tables whose keys may be chosen by nobody to collide, or whose chains are short anyway. */
+static inline uint64_t
+bytes_hash(struct bytes bytes)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < bytes.len; i++)
+        hash = (hash ^ (unsigned char)bytes.ptr[i]) * UINT64_C(0x100000001b3);
+    return hash;
 }
 
 /* Not for secrets or signatures: those are compared by crypto_equal(). */

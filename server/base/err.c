@@ -82,6 +82,13 @@ err_retryable(int code)
     return code == ERR_REMOTE || code == ERR_UNAVAILABLE || code == ERR_TIMEOUT;
 }
 
+bool
+err_may_pass(int code)
+{
+    return err_retryable(code) || code == ERR_LIMIT || code == ERR_IO || code == ERR_NOMEM ||
+           code == ERR_AUTH || code == ERR_CANCELED;
+}
+
 struct code_facts {
     int code;
     int http_status;

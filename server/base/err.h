@@ -65,6 +65,11 @@ err_negative(int code)
 /* Is the same call worth another try later? */
 bool err_retryable(int code);
 
+/* May it succeed on another day, as it stands? What err_retryable() says, and besides what the
+ * operator mends (a full disk, a credential that ran out), a limit that is renewed, want of memory, an
+ * interrupted call. */
+bool err_may_pass(int code);
+
 /* The HTTP status that tells a client about `code`. */
 int err_http_status(int code);
 

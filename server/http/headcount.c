@@ -2,6 +2,8 @@
  * allowed, so that counting never allocates. */
 #include "server/http/headcount.h"
 
+#include "server/base/bytes.h"
+
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -87,14 +89,11 @@ key_of(const struct sockaddr *address)
     return key;
 }
 
-/* FNV-1a. */
 static struct node **
 find_bucket(struct headcount *headcount, const struct headcount_key *key)
 {
-    uint32_t hash = 2166136261U;
+    const uint64_t hash = bytes_hash(bytes_of(key->bytes, sizeof(key->bytes)));
 
-    for (size_t i = 0; i < sizeof(key->bytes); i++)
-        hash = (hash ^ key->bytes[i]) * 16777619U;
     return &headcount->buckets[hash & headcount->mask];
 }
 

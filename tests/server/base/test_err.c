@@ -76,29 +76,30 @@ TEST(wrapping_a_long_message_keeps_its_beginning)
 TEST(policy_of_every_code)
 {
     static const struct {
-        int code, status, retryable;
+        int code, status, retryable, may_pass;
         const char *name;
     } expected[] = {
-        {ERR_NOMEM, 503, 0, "no_memory"},
-        {ERR_IO, 503, 0, "io"},
-        {ERR_INVALID, 400, 0, "invalid"},
-        {ERR_AUTH, 401, 0, "unauthorized"},
-        {ERR_NOTFOUND, 404, 0, "not_found"},
-        {ERR_CONFLICT, 409, 0, "conflict"},
-        {ERR_LIMIT, 413, 0, "too_large"},
-        {ERR_TIMEOUT, 504, 1, "timeout"},
-        {ERR_CANCELED, 503, 0, "canceled"},
-        {ERR_REMOTE, 502, 1, "remote"},
-        {ERR_UNAVAILABLE, 503, 1, "unavailable"},
-        {ERR_INTERNAL, 500, 0, "internal"},
-        {ERR_DENIED, 403, 0, "denied"},
-        {0, 500, 0, "unknown"},
-        {-99, 500, 0, "unknown"},
+        {ERR_NOMEM, 503, 0, 1, "no_memory"},
+        {ERR_IO, 503, 0, 1, "io"},
+        {ERR_INVALID, 400, 0, 0, "invalid"},
+        {ERR_AUTH, 401, 0, 1, "unauthorized"},
+        {ERR_NOTFOUND, 404, 0, 0, "not_found"},
+        {ERR_CONFLICT, 409, 0, 0, "conflict"},
+        {ERR_LIMIT, 413, 0, 1, "too_large"},
+        {ERR_TIMEOUT, 504, 1, 1, "timeout"},
+        {ERR_CANCELED, 503, 0, 1, "canceled"},
+        {ERR_REMOTE, 502, 1, 1, "remote"},
+        {ERR_UNAVAILABLE, 503, 1, 1, "unavailable"},
+        {ERR_INTERNAL, 500, 0, 0, "internal"},
+        {ERR_DENIED, 403, 0, 0, "denied"},
+        {0, 500, 0, 0, "unknown"},
+        {-99, 500, 0, 0, "unknown"},
     };
 
     for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
         CHECK_INT(err_http_status(expected[i].code), expected[i].status);
         CHECK_INT(err_retryable(expected[i].code), expected[i].retryable);
+        CHECK_INT(err_may_pass(expected[i].code), expected[i].may_pass);
         CHECK_STR(err_name(expected[i].code), expected[i].name);
     }
 }
