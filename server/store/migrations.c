@@ -181,6 +181,38 @@ static const char instruction[] = "ALTER TABLE run ADD COLUMN instruction TEXT;"
 
 static const char settings_commit[] = "ALTER TABLE run ADD COLUMN settings_commit TEXT;";
 
+/* A draft is followed until it is merged or closed. */
+static const char remarks[] =
+    "ALTER TABLE run ADD COLUMN branch TEXT;"
+    "ALTER TABLE task ADD COLUMN draft_state INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE task ADD COLUMN draft_opened_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE task ADD COLUMN draft_ended_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE task ADD COLUMN follow_ci INTEGER NOT NULL DEFAULT 1;"
+    "CREATE INDEX task_draft ON task (repository, draft_number) WHERE draft_number > 0;"
+    "CREATE INDEX task_branch ON task (repository, branch) WHERE branch IS NOT NULL;"
+    "CREATE TABLE remark ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " task INTEGER NOT NULL REFERENCES task (id),"
+    " run INTEGER REFERENCES run (id)," /* NULL: open */
+    " round INTEGER NOT NULL DEFAULT 0,"
+    " kind INTEGER NOT NULL,"
+    " ref TEXT NOT NULL,"
+    " batch TEXT,"
+    " target TEXT,"
+    " actor TEXT NOT NULL,"
+    " path TEXT,"
+    " line INTEGER NOT NULL,"
+    " hunk TEXT,"
+    " text TEXT NOT NULL,"
+    " answer TEXT,"
+    " draft INTEGER NOT NULL,"
+    " happened_ms INTEGER NOT NULL,"
+    " created_ms INTEGER NOT NULL,"
+    " UNIQUE (task, ref));"
+    "CREATE INDEX remark_task ON remark (task, id);"
+    "CREATE INDEX remark_open ON remark (task) WHERE run IS NULL;"
+    "CREATE INDEX remark_run ON remark (run) WHERE run IS NOT NULL;";
+
 /* What leads from version N to version N + 1 is at place N, in parts that run one after the other.
  */
 #define PARTS_MAX 8
@@ -189,6 +221,7 @@ static const char *const migrations[][PARTS_MAX] = {
     {cancel_time},
     {instruction},
     {settings_commit},
+    {remarks},
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

@@ -14,7 +14,8 @@ static const struct row_text texts[] = {
     {16, offsetof(struct run, cancel_requested)}, {17, offsetof(struct run, base_commit)},
     {18, offsetof(struct run, head_commit)},      {21, offsetof(struct run, reason)},
     {22, offsetof(struct run, summary)},          {23, offsetof(struct run, flags)},
-    {28, offsetof(struct run, settings_commit)},
+    {28, offsetof(struct run, settings_commit)},  {29, offsetof(struct run, agent)},
+    {30, offsetof(struct run, branch)},
 };
 #define TEXT_COUNT (sizeof(texts) / sizeof(texts[0]))
 
@@ -116,9 +117,9 @@ run_insert(
     int code = db_prepare(
         db,
         "INSERT INTO run (task, number, trigger_kind, trigger_actor, trigger_ms, instruction,"
-        " created_ms)"
+        " created_ms, agent, branch, not_before_ms)"
         " VALUES ($1, (SELECT coalesce(max(number), 0) + 1 FROM run WHERE task = $1),"
-        " $2, $3, $4, $5, $6)"
+        " $2, $3, $4, $5, $6, $7, $8, $9)"
         " ON CONFLICT DO NOTHING RETURNING id",
         &stmt, err);
     if (code)
@@ -129,6 +130,9 @@ run_insert(
     db_bind_int(stmt, 4, run->trigger_ms);
     db_bind_text(stmt, 5, run->instruction);
     db_bind_int(stmt, 6, now_ms);
+    db_bind_text(stmt, 7, run->agent);
+    db_bind_text(stmt, 8, run->branch);
+    db_bind_int(stmt, 9, run->not_before_ms);
     code = db_step(stmt, &row, err);
     if (code)
         return code;

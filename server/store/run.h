@@ -49,10 +49,13 @@ struct run {
     int64_t id;
     int64_t task;
     int64_t number;     /* 1, 2, ... within its task */
-    char *trigger_kind; /* "label", "assignment", "mention", "retry", "command" */
+    char *trigger_kind; /* "label", "assignment", "mention", "review", "ci", "rebase",
+                           "retry", "command" */
     char *trigger_actor;
     int64_t trigger_ms; /* when it happened, by the platform's clock; 0: not told */
     char *instruction;  /* what whoever asked said besides, or NULL */
+    char *agent;        /* the profile that was asked for, or NULL */
+    char *branch;       /* the base branch that was asked for, or NULL */
     enum run_state state;
     enum run_stage stage;
     int64_t round;     /* 0 before the first */
@@ -86,6 +89,9 @@ struct run_new {
     const char *trigger_actor;
     int64_t trigger_ms;
     const char *instruction;
+    const char *agent;
+    const char *branch;
+    int64_t not_before_ms; /* 0: at once */
 };
 
 /* Queue a run of a task that has none live; it gets the next number.

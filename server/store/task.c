@@ -5,7 +5,8 @@
 
 #define COLUMNS                                                                                    \
     "id, platform, origin, thread, repository, number, title, text, url, requested_by, state, "    \
-    "branch, base_branch, draft_number, draft_url, status_ref, reason, created_ms, updated_ms"
+    "branch, base_branch, draft_number, draft_url, status_ref, reason, created_ms, updated_ms, "      \
+    "draft_state, draft_opened_ms, draft_ended_ms, follow_ci"
 
 _Static_assert(TASK_QUEUED == 0 && TASK_RUNNING == 1, "written as numbers in SQL and in indexes");
 
@@ -63,6 +64,19 @@ task_state_allows(enum task_state from, enum task_state to)
     return is_state(from) && is_state(to) && (states[from].next & TO(to));
 }
 
+const char *
+draft_state_name(enum draft_state state)
+{
+    static const char *const names[] = {
+        [DRAFT_NONE] = "none",
+        [DRAFT_OPEN] = "open",
+        [DRAFT_MERGED] = "merged",
+        [DRAFT_CLOSED] = "closed",
+    };
+
+    return row_name(names, sizeof(names) / sizeof(names[0]), state);
+}
+
 void
 task_free(struct task *task)
 {
@@ -85,6 +99,10 @@ load(struct db_stmt *stmt, void *ret_record, struct err *err)
     task->draft_number = db_column_int(stmt, 13);
     task->created_ms = db_column_int(stmt, 17);
     task->updated_ms = db_column_int(stmt, 18);
+    task->draft_state = (enum draft_state)db_column_int(stmt, 19);
+    task->draft_opened_ms = db_column_int(stmt, 20);
+    task->draft_ended_ms = db_column_int(stmt, 21);
+    task->follow_ci = db_column_int(stmt, 22);
     const int code = row_load_texts(stmt, task, texts, TEXT_COUNT, err);
     if (!code)
         *(struct task **)ret_record = TAKE(task);
@@ -173,6 +191,65 @@ task_find(struct db *db, const char *origin, struct task **ret_task, struct err 
         return code;
     return row ? load(stmt, ret_task, err)
                : err_set(err, ERR_NOTFOUND, "there is no task for %s", origin);
+}
+
+/* Step to the one task of a query. */
+static int
+load_one(struct db_stmt *stmt, const char *what, struct task **ret_task, struct err *err)
+{
+    bool row;
+    const int code = db_step(stmt, &row, err);
+
+    if (code)
+        return code;
+    return row ? load(stmt, ret_task, err)
+               : err_set(err, ERR_NOTFOUND, "there is no task with this %s", what);
+}
+
+int
+task_find_draft(struct db *db,
+                const char *platform,
+                const char *repository,
+                int64_t draft_number,
+                struct task **ret_task,
+                struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(db,
+                                "SELECT " COLUMNS " FROM task WHERE repository = $1"
+                                " AND draft_number = $2 AND draft_number > 0 AND platform = $3"
+                                " LIMIT 1",
+                                &stmt, err);
+    if (code)
+        return code;
+    db_bind_text(stmt, 1, repository);
+    db_bind_int(stmt, 2, draft_number);
+    db_bind_text(stmt, 3, platform);
+    return load_one(stmt, "draft", ret_task, err);
+}
+
+int
+task_find_branch(struct db *db,
+                 const char *platform,
+                 const char *repository,
+                 const char *branch,
+                 struct task **ret_task,
+                 struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(db,
+                                "SELECT " COLUMNS " FROM task WHERE repository = $1"
+                                " AND branch = $2 AND branch IS NOT NULL AND platform = $3"
+                                " LIMIT 1",
+                                &stmt, err);
+    if (code)
+        return code;
+    db_bind_text(stmt, 1, repository);
+    db_bind_text(stmt, 2, branch);
+    db_bind_text(stmt, 3, platform);
+    return load_one(stmt, "branch", ret_task, err);
 }
 
 static int
@@ -265,18 +342,73 @@ task_set_branch(
 }
 
 int
-task_set_draft(
-    struct db *db, int64_t id, int64_t draft_number, const char *draft_url, struct err *err)
+task_set_draft(struct db *db,
+               int64_t id,
+               int64_t draft_number,
+               const char *draft_url,
+               int64_t now_ms,
+               struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(db,
+                                "UPDATE task SET draft_opened_ms = CASE WHEN draft_number = $1"
+                                " THEN draft_opened_ms ELSE $2 END,"
+                                " draft_number = $1, draft_url = $3, draft_state = $4,"
+                                " draft_ended_ms = 0 WHERE id = $5",
+                                &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, draft_number);
+    db_bind_int(stmt, 2, now_ms);
+    db_bind_text(stmt, 3, draft_url);
+    db_bind_int(stmt, 4, DRAFT_OPEN);
+    db_bind_int(stmt, 5, id);
+    return row_update(stmt, "task", id, err);
+}
+
+int
+task_set_draft_state(
+    struct db *db, int64_t id, enum draft_state state, int64_t ended_ms, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
 
     const int code = db_prepare(
-        db, "UPDATE task SET draft_number = $1, draft_url = $2 WHERE id = $3", &stmt, err);
+        db, "UPDATE task SET draft_state = $1, draft_ended_ms = $2 WHERE id = $3", &stmt, err);
     if (code)
         return code;
-    db_bind_int(stmt, 1, draft_number);
-    db_bind_text(stmt, 2, draft_url);
+    db_bind_int(stmt, 1, state);
+    db_bind_int(stmt, 2, ended_ms);
     db_bind_int(stmt, 3, id);
+    return row_update(stmt, "task", id, err);
+}
+
+int
+task_leave_draft(struct db *db, int64_t id, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(db,
+                                "UPDATE task SET branch = NULL, base_branch = NULL,"
+                                " draft_number = 0, draft_url = NULL, draft_state = 0,"
+                                " draft_opened_ms = 0, draft_ended_ms = 0 WHERE id = $1",
+                                &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, id);
+    return row_update(stmt, "task", id, err);
+}
+
+int
+task_set_follow_ci(struct db *db, int64_t id, bool follow, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(db, "UPDATE task SET follow_ci = $1 WHERE id = $2", &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, follow);
+    db_bind_int(stmt, 2, id);
     return row_update(stmt, "task", id, err);
 }
 

@@ -27,6 +27,16 @@ bool task_state_is_live(enum task_state state);
 /* May a task go from one state to another? Read from one table. */
 bool task_state_allows(enum task_state from, enum task_state to);
 
+/* What became of a task's draft. */
+enum draft_state {
+    DRAFT_NONE,
+    DRAFT_OPEN,
+    DRAFT_MERGED,
+    DRAFT_CLOSED, /* without being merged */
+};
+
+const char *draft_state_name(enum draft_state state);
+
 struct task {
     int64_t id;
     char *platform;   /* whose origin it is: "github" */
@@ -43,6 +53,10 @@ struct task {
     char *base_branch;    /* NULL until then */
     int64_t draft_number; /* 0: none */
     char *draft_url;      /* NULL: none */
+    enum draft_state draft_state;
+    int64_t draft_opened_ms;
+    int64_t draft_ended_ms; /* when it was merged or closed, by the platform's clock */
+    bool follow_ci;         /* red checks of the forge start a run, as the repository says */
     char *status_ref;     /* the platform's id of the status comment; NULL: none yet */
     char *reason;         /* the last word in one line, or NULL */
     int64_t created_ms;
@@ -60,6 +74,20 @@ MUST_CHECK int task_insert(
 MUST_CHECK int task_get(struct db *db, int64_t id, struct task **ret_task, struct err *err);
 MUST_CHECK int
 task_find(struct db *db, const char *origin, struct task **ret_task, struct err *err);
+
+/* The task whose draft has this number, or whose branch has this name.  Errors: ERR_NOTFOUND. */
+MUST_CHECK int task_find_draft(struct db *db,
+                               const char *platform,
+                               const char *repository,
+                               int64_t draft_number,
+                               struct task **ret_task,
+                               struct err *err);
+MUST_CHECK int task_find_branch(struct db *db,
+                                const char *platform,
+                                const char *repository,
+                                const char *branch,
+                                struct task **ret_task,
+                                struct err *err);
 
 /* Errors: ERR_CONFLICT the table does not allow it; ERR_NOTFOUND. */
 MUST_CHECK int task_set_state(struct db *db,
@@ -80,8 +108,23 @@ MUST_CHECK int task_set_request(struct db *db,
 
 MUST_CHECK int task_set_branch(
     struct db *db, int64_t id, const char *branch, const char *base_branch, struct err *err);
-MUST_CHECK int task_set_draft(
-    struct db *db, int64_t id, int64_t draft_number, const char *draft_url, struct err *err);
+
+/* The task has this draft, which is open. When it was opened is kept while it is the same one. */
+MUST_CHECK int task_set_draft(struct db *db,
+                              int64_t id,
+                              int64_t draft_number,
+                              const char *draft_url,
+                              int64_t now_ms,
+                              struct err *err);
+
+/* It was merged or closed, or is open again (`ended_ms` 0). */
+MUST_CHECK int task_set_draft_state(
+    struct db *db, int64_t id, enum draft_state state, int64_t ended_ms, struct err *err);
+
+/* Let go of an ended draft and its branch: what is asked next begins anew. */
+MUST_CHECK int task_leave_draft(struct db *db, int64_t id, struct err *err);
+
+MUST_CHECK int task_set_follow_ci(struct db *db, int64_t id, bool follow, struct err *err);
 MUST_CHECK int
 task_set_status_ref(struct db *db, int64_t id, const char *status_ref, struct err *err);
 

@@ -7,6 +7,7 @@
 
 #include "server/store/draft.h"
 #include "server/store/outbox.h"
+#include "server/store/remark.h"
 #include "server/store/step.h"
 #include "tests/server/store/fixture.h"
 
@@ -50,8 +51,16 @@ use_tasks(struct db *db, int64_t id)
     CHECK_OK(task_set_state(db, id, TASK_QUEUED, NULL, 1, &err), err);
     CHECK_OK(task_set_request(db, id, "", "", "", 1, &err), err);
     CHECK_OK(task_set_branch(db, id, "", "", &err), err);
-    CHECK_OK(task_set_draft(db, id, 1, "", &err), err);
+    CHECK_OK(task_set_draft(db, id, 1, "", 1000, &err), err);
     CHECK_OK(task_set_status_ref(db, id, "", &err), err);
+    struct task *found = NULL;
+    CHECK_OK(task_find_draft(db, "github", "acme/api", 1, &found, &err), err);
+    task_free(found);
+    CHECK_OK(task_find_branch(db, "github", "acme/api", "", &found, &err), err);
+    task_free(found);
+    CHECK_OK(task_set_draft_state(db, id, DRAFT_CLOSED, 1, &err), err);
+    CHECK_OK(task_set_follow_ci(db, id, true, &err), err);
+    CHECK_OK(task_leave_draft(db, id, &err), err);
     CHECK_OK(task_list(db, false, 10, &list, &err), err);
     task_list_done(&list);
     CHECK_OK(task_list(db, true, 10, &list, &err), err);
@@ -138,6 +147,26 @@ use_steps(struct db *db, int64_t run, char *name)
 }
 
 static void
+use_remarks(struct db *db, int64_t task, int64_t run, char *text)
+{
+    const struct remark remark = {.task = task, .ref = text, .actor = text, .text = text};
+    struct remark_list list = {0};
+    struct err err;
+    size_t count;
+    int64_t id;
+
+    CHECK_OK(remark_insert(db, &remark, 1, &id, &err), err);
+    CHECK_OK(remark_take(db, task, run, 1, &count, &err), err);
+    CHECK_OK(remark_set_answer(db, id, "x", &err), err);
+    CHECK_OK(remark_list_of_run(db, run, &list, &err), err);
+    remark_list_done(&list);
+    CHECK_OK(remark_list_of_task(db, task, &list, &err), err);
+    remark_list_done(&list);
+    CHECK_OK(remark_reopen(db, run, &err), err);
+    CHECK_OK(remark_count_kind(db, task, 0, REMARK_CI, &count, &err), err);
+}
+
+static void
 use_outbox(struct db *db, int64_t task)
 {
     const enum outbox_kind kinds[] = {OUTBOX_STATUS, OUTBOX_REACTION, OUTBOX_COMMENT};
@@ -170,6 +199,7 @@ use_everything(struct fixture *f)
     use_tasks(f->db, task);
     use_runs(f->db, task);
     use_steps(f->db, run, name);
+    use_remarks(f->db, task, run, name);
     use_outbox(f->db, task);
 }
 

@@ -106,7 +106,7 @@ TEST(setters)
     const int64_t id = fixture_task(f.db, "o");
     CHECK_OK(task_set_request(f.db, id, "New", "Longer", "bob", 2000, &err), err);
     CHECK_OK(task_set_branch(f.db, id, "draftd/42-new", "main", &err), err);
-    CHECK_OK(task_set_draft(f.db, id, 7, "https://example.org/7", &err), err);
+    CHECK_OK(task_set_draft(f.db, id, 7, "https://example.org/7", 2000, &err), err);
     CHECK_OK(task_set_status_ref(f.db, id, "123", &err), err);
 
     AUTO(task_free) struct task *got = NULL;
@@ -122,8 +122,79 @@ TEST(setters)
     CHECK_STR(got->status_ref, "123");
     CHECK_INT(task_set_request(f.db, 999, "", "", "", 1, &err), ERR_NOTFOUND);
     CHECK_INT(task_set_branch(f.db, 999, "", "", &err), ERR_NOTFOUND);
-    CHECK_INT(task_set_draft(f.db, 999, 1, "", &err), ERR_NOTFOUND);
+    CHECK_INT(task_set_draft(f.db, 999, 1, "", 2000, &err), ERR_NOTFOUND);
     CHECK_INT(task_set_status_ref(f.db, 999, "", &err), ERR_NOTFOUND);
+    fixture_done(&f);
+}
+
+static struct task *
+get(struct db *db, int64_t id)
+{
+    struct task *task = NULL;
+    struct err err;
+
+    CHECK_OK(task_get(db, id, &task, &err), err);
+    return task;
+}
+
+TEST(a_draft_is_opened_ended_and_left)
+{
+    struct fixture f;
+    struct err err;
+
+    fixture_begin(&f);
+    const int64_t id = fixture_task(f.db, "o");
+    AUTO(task_free) struct task *none = get(f.db, id);
+    CHECK_INT(none->draft_state, DRAFT_NONE);
+    CHECK(none->follow_ci);
+
+    CHECK_OK(task_set_branch(f.db, id, "draftd/42-new", "main", &err), err);
+    CHECK_OK(task_set_draft(f.db, id, 7, "u", 2000, &err), err);
+    CHECK_OK(task_set_draft(f.db, id, 7, "u", 3000, &err), err);
+    AUTO(task_free) struct task *open = get(f.db, id);
+    CHECK_INT(open->draft_state, DRAFT_OPEN);
+    CHECK_INT(open->draft_opened_ms, 2000);
+
+    CHECK_OK(task_set_draft_state(f.db, id, DRAFT_MERGED, 4000, &err), err);
+    CHECK_OK(task_set_follow_ci(f.db, id, false, &err), err);
+    AUTO(task_free) struct task *merged = get(f.db, id);
+    CHECK_INT(merged->draft_state, DRAFT_MERGED);
+    CHECK_INT(merged->draft_ended_ms, 4000);
+    CHECK(!merged->follow_ci);
+
+    CHECK_OK(task_leave_draft(f.db, id, &err), err);
+    AUTO(task_free) struct task *left = get(f.db, id);
+    CHECK_INT(left->draft_state, DRAFT_NONE);
+    CHECK_INT(left->draft_number, 0);
+    CHECK_INT(left->draft_ended_ms, 0);
+    CHECK(!left->branch && !left->base_branch && !left->draft_url);
+    CHECK_STR(draft_state_name(DRAFT_MERGED), "merged");
+    CHECK_STR(draft_state_name((enum draft_state)9), "unknown");
+    fixture_done(&f);
+}
+
+TEST(tasks_are_found_by_draft_and_by_branch)
+{
+    struct fixture f;
+    struct err err;
+    struct task *task = NULL;
+
+    fixture_begin(&f);
+    const int64_t id = fixture_task(f.db, "o");
+    fixture_task(f.db, "p");
+    CHECK_OK(task_set_branch(f.db, id, "draftd/42-new", "main", &err), err);
+    CHECK_OK(task_set_draft(f.db, id, 7, "u", 2000, &err), err);
+    CHECK_OK(task_find_draft(f.db, "github", "acme/api", 7, &task, &err), err);
+    CHECK_INT(task->id, id);
+    task_free(task);
+    CHECK_OK(task_find_branch(f.db, "github", "acme/api", "draftd/42-new", &task, &err), err);
+    CHECK_INT(task->id, id);
+    task_free(task);
+    CHECK_INT(task_find_draft(f.db, "github", "acme/api", 8, &task, &err), ERR_NOTFOUND);
+    CHECK_INT(task_find_draft(f.db, "github", "acme/web", 7, &task, &err), ERR_NOTFOUND);
+    CHECK_INT(task_find_draft(f.db, "local", "acme/api", 7, &task, &err), ERR_NOTFOUND);
+    CHECK_INT(task_find_draft(f.db, "github", "acme/api", 0, &task, &err), ERR_NOTFOUND);
+    CHECK_INT(task_find_branch(f.db, "github", "acme/api", "main", &task, &err), ERR_NOTFOUND);
     fixture_done(&f);
 }
 
