@@ -1,44 +1,121 @@
 /* Reading GitHub's deliveries, declared in github.h: which of them ask for work, which ask to stop,
- * and why all others are none of our business. A pure function of bytes and settings. */
+ * and why all others are none of our business. A pure function of bytes and settings. Pull requests
+ * are in github_read_pull.c. */
 #include "handlers/github.h"
-#include "handlers/intake/event.h"
+#include "handlers/github_reading.h"
 #include "handlers/intake/mention.h"
-#include "handlers/settings/settings.h"
 #include "handlers/thread/report.h"
 #include "server/base/clock.h"
-#include "server/base/js.h"
 #include "server/base/str.h"
 
 #include <inttypes.h>
 
-/* A delivery in the reading. */
-struct reading {
-    const struct settings *settings;
-    const json_t *json;
-    const char *action;
-    struct event *event;
-};
+/* ---- what all readers share ---- */
 
-static int
-ignore(struct reading *reading, struct err *err, const char *reason)
+int
+reading_ignore(struct reading *reading, struct err *err, const char *reason)
 {
     reading->event->kind = EVENT_IGNORED;
     return str_set(&reading->event->reason, reason, err);
 }
 
-static int
-start(struct reading *reading, const char *trigger, struct err *err)
+int
+reading_set(struct reading *reading, enum event_kind kind, const char *trigger, struct err *err)
 {
-    reading->event->kind = EVENT_START;
+    reading->event->kind = kind;
     return str_set(&reading->event->trigger, trigger, err);
 }
 
-static int
-cancel(struct reading *reading, const char *trigger, struct err *err)
+int
+reading_remark(struct reading *reading,
+               enum remark_kind kind,
+               const char *name,
+               int64_t id,
+               const char *text,
+               struct err *err)
 {
-    reading->event->kind = EVENT_CANCEL;
-    return str_set(&reading->event->trigger, trigger, err);
+    AUTO(remark_free) struct remark *remark = calloc(1, sizeof(*remark));
+
+    if (!remark)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    remark->kind = kind;
+    remark->happened_ms = reading->event->happened_ms;
+    remark->ref = str_printf("%s:%" PRId64, name, id);
+    remark->text = str_dup(text ? text : "");
+    if (!remark->ref || !remark->text)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    remark_free(reading->event->remark);
+    reading->event->remark = TAKE(remark);
+    return 0;
 }
+
+int
+reading_common(struct reading *reading, int64_t number, const char *happened, struct err *err)
+{
+    struct event *event = reading->event;
+    const json_t *json = reading->json;
+    const char *repository = js_str(json, "repository.full_name");
+    const char *actor = js_str(json, "sender.login");
+
+    if (!repository || !repository_name_is_sane(repository))
+        return err_set(err, ERR_INVALID, "repository.full_name is not OWNER/NAME");
+    if (!actor)
+        return err_set(err, ERR_INVALID, "sender.login is missing");
+    event->number = number;
+    event->actor_is_bot = str_equal(js_str(json, "sender.type"), "Bot");
+    event->happened_ms = clock_parse(js_str(json, happened), 0);
+    event->order_key = str_printf("github:%s#%" PRId64, repository, number);
+    if (!event->order_key)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    const int r = str_set(&event->repository, repository, err);
+    return r ? r : str_set(&event->actor, actor, err);
+}
+
+static bool
+is_agent(void *ctx, const char *name)
+{
+    const struct agents_settings *agents = ctx;
+
+    for (size_t i = 0; i < agents->profile_count; i++)
+        if (str_equal(agents->profiles[i].name, name))
+            return true;
+    return false;
+}
+
+int
+reading_mention(struct reading *reading,
+                const char *text,
+                enum mention_command *ret_command,
+                struct err *err)
+{
+    const struct mention_names names = {
+        .bot = reading->settings->bot.name,
+        .is_agent = is_agent,
+        .ctx = (void *)(uintptr_t)&reading->settings->agents,
+    };
+    AUTO_DONE(mention_done) struct mention mention = {0};
+    struct event *event = reading->event;
+    const int r = mention_find(text, &names, &mention, err);
+
+    if (r)
+        return r;
+    event->command = mention.command;
+    event->instruction = TAKE(mention.instruction);
+    event->agent = TAKE(mention.agent);
+    event->branch = TAKE(mention.branch);
+    *ret_command = mention.command;
+    return 0;
+}
+
+bool
+reading_is_our_own(const struct reading *reading, const char *text)
+{
+    const char *login = reading->settings->github.login;
+
+    return (login && str_equal_nocase(reading->event->actor, login)) || report_is_ours(text);
+}
+
+/* ---- issues ---- */
 
 static bool
 is_open(const struct reading *reading)
@@ -55,12 +132,12 @@ read_label(struct reading *reading, struct err *err)
     const char *label = js_str(reading->json, "label.name");
 
     if (!str_equal_nocase(label, reading->settings->bot.label))
-        return ignore(reading, err, "not the label that starts a task");
+        return reading_ignore(reading, err, "not the label that starts a task");
     if (str_equal(reading->action, "unlabeled"))
-        return cancel(reading, "label", err);
+        return reading_set(reading, EVENT_CANCEL, "label", err);
     if (!is_open(reading))
-        return ignore(reading, err, "the issue is closed");
-    return start(reading, "label", err);
+        return reading_ignore(reading, err, "the issue is closed");
+    return reading_set(reading, EVENT_START, "label", err);
 }
 
 static int
@@ -69,37 +146,51 @@ read_assignment(struct reading *reading, struct err *err)
     const char *login = reading->settings->github.login;
 
     if (!login)
-        return ignore(reading, err,
-                      "github.login is not configured, so an assignment cannot be ours");
+        return reading_ignore(reading, err,
+                              "github.login is not configured, so an assignment cannot be ours");
     if (!str_equal_nocase(js_str(reading->json, "assignee.login"), login))
-        return ignore(reading, err, "assigned to somebody else");
+        return reading_ignore(reading, err, "assigned to somebody else");
     if (str_equal(reading->action, "unassigned"))
-        return cancel(reading, "assignment", err);
+        return reading_set(reading, EVENT_CANCEL, "assignment", err);
     if (!is_open(reading))
-        return ignore(reading, err, "the issue is closed");
-    return start(reading, "assignment", err);
+        return reading_ignore(reading, err, "the issue is closed");
+    return reading_set(reading, EVENT_START, "assignment", err);
 }
 
-/* *ret_instruction (NULL: not wanted) is written where the mention asks for work. */
+/* What a mention in an issue's thread comes to. */
 static int
-read_mention(struct reading *reading, const char *text, char **ret_instruction, struct err *err)
+follow_mention(struct reading *reading, enum mention_command command, struct err *err)
 {
-    AUTO_DONE(mention_done) struct mention mention = {0};
-    const int r = mention_find(text, reading->settings->bot.name, &mention, err);
-
-    if (r)
-        return r;
-    switch (mention.command) {
+    switch (command) {
     case MENTION_NONE:
-        return ignore(reading, err, "the bot is not mentioned");
+        return reading_ignore(reading, err, "the bot is not mentioned");
     case MENTION_CANCEL:
-        return cancel(reading, "mention", err);
+        return reading_set(reading, EVENT_CANCEL, "mention", err);
+    case MENTION_STATUS:
+    case MENTION_HELP:
+        return reading_set(reading, EVENT_ASK, "mention", err);
     case MENTION_WORK:
+    case MENTION_RETRY:
+    case MENTION_REBASE:
         break;
     }
-    if (ret_instruction)
-        *ret_instruction = TAKE(mention.instruction);
-    return start(reading, "mention", err);
+    if (!is_open(reading))
+        return reading_ignore(reading, err, "the issue is closed");
+    if (command == MENTION_REBASE)
+        return reading_set(reading, EVENT_REMARK, "rebase", err);
+    return reading_set(reading, EVENT_START, command == MENTION_RETRY ? "retry" : "mention", err);
+}
+
+/* The issue's own text is what is asked, whatever of it stands beside the mention. */
+static int
+read_opened(struct reading *reading, struct err *err)
+{
+    enum mention_command command = MENTION_NONE;
+    int r = reading_mention(reading, js_str(reading->json, "issue.body"), &command, err);
+
+    if (!r)
+        r = str_set(&reading->event->instruction, NULL, err);
+    return r ? r : follow_mention(reading, command, err);
 }
 
 static int
@@ -112,100 +203,99 @@ read_issues(struct reading *reading, struct err *err)
     if (str_equal(action, "assigned") || str_equal(action, "unassigned"))
         return read_assignment(reading, err);
     if (str_equal(action, "opened"))
-        return read_mention(reading, js_str(reading->json, "issue.body"), NULL, err);
+        return read_opened(reading, err);
     if (str_equal(action, "closed") || str_equal(action, "deleted") ||
         str_equal(action, "transferred"))
-        return cancel(reading, action, err);
-    return ignore(reading, err, "this action on an issue means nothing to draftd");
+        return reading_set(reading, EVENT_CANCEL, action, err);
+    return reading_ignore(reading, err, "this action on an issue means nothing to draftd");
 }
 
+/* In case a run is under way, what is said is a remark to it as well. */
 static int
 read_comment(struct reading *reading, struct err *err)
 {
-    char id[24];
-    int r;
+    const int64_t id = js_int(reading->json, "comment.id", 0);
+    const char *body = js_str(reading->json, "comment.body");
+    enum mention_command command = MENTION_NONE;
 
     if (!str_equal(reading->action, "created"))
-        return ignore(reading, err, "only new comments are read");
-    if (js_at(reading->json, "issue.pull_request"))
-        return ignore(reading, err, "comments on pull requests are not handled");
+        return reading_ignore(reading, err, "only new comments are read");
     if (js_str(reading->json, "comment.performed_via_github_app.slug"))
-        return ignore(reading, err, "written by an App");
-    (void)snprintf(id, sizeof(id), "%" PRId64, js_int(reading->json, "comment.id", 0));
-    r = str_set(&reading->event->reaction_target, id, err);
+        return reading_ignore(reading, err, "written by an App");
+    reading->event->reaction_target = str_printf("%" PRId64, id);
+    if (!reading->event->reaction_target)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (js_at(reading->json, "issue.pull_request"))
+        return reading_pull_comment(reading, err);
+    int r = reading_mention(reading, body, &command, err);
     if (!r)
-        r = read_mention(reading, js_str(reading->json, "comment.body"),
-                         &reading->event->instruction, err);
-    if (!r && reading->event->kind == EVENT_START && !is_open(reading))
-        r = ignore(reading, err, "the issue is closed");
-    return r;
+        r = reading_remark(reading, command == MENTION_REBASE ? REMARK_BASE : REMARK_COMMENT,
+                           "comment", id, reading->event->instruction, err);
+    return r ? r : follow_mention(reading, command, err);
 }
 
-/* Who, where and what: the fields that every issue event has. */
+/* Who, where and what: the fields that every event of an issue, or of a pull request's thread, has.
+ */
 static int
 read_issue_fields(struct reading *reading, struct err *err)
 {
     struct event *event = reading->event;
     const json_t *json = reading->json;
-    const char *repository = js_str(json, "repository.full_name");
-    const char *actor = js_str(json, "sender.login");
     const char *title = js_str(json, "issue.title");
     const int64_t number = js_int(json, "issue.number", 0);
+    const bool is_comment = js_at(json, "comment.created_at");
+    int r = reading_common(reading, number, is_comment ? "comment.created_at" : "issue.updated_at",
+                           err);
 
-    if (!repository || !repository_name_is_sane(repository))
-        return err_set(err, ERR_INVALID, "repository.full_name is not OWNER/NAME");
+    if (r)
+        return r;
     if (number <= 0 || !title)
         return err_set(err, ERR_INVALID, "issue.number or issue.title is missing");
-    if (!actor)
-        return err_set(err, ERR_INVALID, "sender.login is missing");
-    event->number = number;
-    event->actor_is_bot = str_equal(js_str(json, "sender.type"), "Bot");
-    event->happened_ms = clock_parse(js_str(json, "comment.created_at"),
-                                     clock_parse(js_str(json, "issue.updated_at"), 0));
-    event->origin = str_printf("github:%s#%" PRId64, repository, number);
-    if (!event->origin)
-        return err_set(err, ERR_NOMEM, "out of memory");
-
-    int r = str_set(&event->order_key, event->origin, err);
-    if (!r)
-        r = str_set(&event->repository, repository, err);
+    if (js_at(json, "issue.pull_request"))
+        event->draft = number;
+    else
+        r = str_set(&event->origin, event->order_key, err);
     if (!r)
         r = str_set(&event->title, title, err);
     if (!r)
         r = str_set(&event->text, js_str(json, "issue.body"), err);
     if (!r)
         r = str_set(&event->url, js_str(json, "issue.html_url"), err);
-    if (!r)
-        r = str_set(&event->actor, actor, err);
     return r;
 }
 
-/* What draftd does itself comes back as events, too; answering them would never end. Its account is
- * known by name as a machine user; its comments are known by their first line in any case. */
-static bool
-is_our_own(const struct reading *reading)
+static int
+read_issue_event(struct reading *reading, bool is_comment, struct err *err)
 {
-    const char *login = reading->settings->github.login;
+    const int r = read_issue_fields(reading, err);
 
-    return (login && str_equal_nocase(reading->event->actor, login)) ||
-           report_is_ours(js_str(reading->json, "comment.body"));
+    if (r)
+        return r;
+    if (reading_is_our_own(reading, js_str(reading->json, "comment.body")))
+        return reading_ignore(reading, err, "draftd's own account did it");
+    return is_comment ? read_comment(reading, err) : read_issues(reading, err);
 }
 
 static int
 read_into(struct reading *reading, const char *event_name, struct err *err)
 {
     const bool is_comment = str_equal(event_name, "issue_comment");
+    const bool is_issue = str_equal(event_name, "issues");
+    const bool is_pull = str_equal(event_name, "pull_request") ||
+                         str_equal(event_name, "pull_request_review") ||
+                         str_equal(event_name, "pull_request_review_comment");
+    const bool is_checks =
+        str_equal(event_name, "check_suite") || str_equal(event_name, "workflow_run");
 
-    if (!is_comment && !str_equal(event_name, "issues"))
-        return ignore(reading, err, "draftd does not use events of this kind");
+    if (!is_comment && !is_issue && !is_pull && !is_checks)
+        return reading_ignore(reading, err, "draftd does not use events of this kind");
     if (!reading->action)
         return err_set(err, ERR_INVALID, "the payload has no \"action\"");
-    const int r = read_issue_fields(reading, err);
-    if (r)
-        return r;
-    if (is_our_own(reading))
-        return ignore(reading, err, "draftd's own account did it");
-    return is_comment ? read_comment(reading, err) : read_issues(reading, err);
+    if (is_pull)
+        return reading_pull(reading, event_name, err);
+    if (is_checks)
+        return reading_checks(reading, event_name, err);
+    return read_issue_event(reading, is_comment, err);
 }
 
 int

@@ -4,6 +4,7 @@
 
 #include "handlers/app.h"
 #include "handlers/platform.h"
+#include "handlers/run/remarks.h"
 #include "handlers/run/task_run.h"
 #include "handlers/thread/announce.h"
 #include "handlers/thread/live.h"
@@ -13,6 +14,7 @@
 #include "server/limits.h"
 #include "server/metrics.h"
 #include "server/service.h"
+#include "server/store/remark.h"
 #include "server/store/store.h"
 
 #include <inttypes.h>
@@ -51,6 +53,17 @@ struct claim_work {
     struct task *task;
 };
 
+/* Whatever becomes of the run, it was told what was open when it began; one whose change is made
+ * already cannot heed it. */
+static int
+take_remarks(struct db *db, const struct run *run, struct err *err)
+{
+    const int64_t round = run->round > 0 ? run->round : 1;
+    size_t count;
+
+    return run->stage < STAGE_EXPORT ? remark_take(db, run->task, run->id, round, &count, err) : 0;
+}
+
 static int
 claim(struct db *db, void *ctx, struct err *err)
 {
@@ -73,6 +86,9 @@ claim(struct db *db, void *ctx, struct err *err)
         return r;
     task_free(TAKE(claimed->task)); /* of an earlier try whose commit failed */
     r = task_get(db, run->task, &claimed->task, err);
+    if (r)
+        return r;
+    r = take_remarks(db, run, err);
     if (r)
         return r;
     run_free(claimed->run);
@@ -121,7 +137,7 @@ store_end(struct db *db, void *ctx, struct err *err)
             db, work->app, work->task->id,
             &(struct announcement){.output = ending->output, .detail = ending->detail}, end->now_ms,
             err);
-    return r;
+    return r ? r : remarks_close(db, work->app, work, end->now_ms, err);
 }
 
 struct give_back_work {

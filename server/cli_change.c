@@ -98,6 +98,17 @@ cancel(struct db *db,
 }
 
 static int
+retry(struct db *db,
+      const struct app *app,
+      int64_t task,
+      const char *actor,
+      int64_t now_ms,
+      struct err *err)
+{
+    return task_retry(db, app, task, &(struct task_again){.actor = actor}, now_ms, err);
+}
+
+static int
 apply(struct db *db, void *ctx, struct err *err)
 {
     const struct change_work *work = ctx;
@@ -138,7 +149,7 @@ cli_cancel(int argc, char **argv)
 int
 cli_retry(int argc, char **argv)
 {
-    return change_task(argc, argv, retry_usage, task_retry, "is queued again");
+    return change_task(argc, argv, retry_usage, retry, "is queued again");
 }
 
 struct find_work {

@@ -4,6 +4,7 @@
 
 #include "handlers/app.h"
 #include "handlers/intake/event.h"
+#include "handlers/intake/follow_up.h"
 #include "handlers/intake/permissions.h"
 #include "handlers/intake/task_change.h"
 #include "handlers/platform.h"
@@ -158,8 +159,28 @@ ask(struct dispatcher *dispatcher,
     return r;
 }
 
-/* Ask whether the actor may. Leaving or closing an issue needs no permission of ours: the platform
- * gave it already. What goes wrong is the operator's to mend, or passes, and loses no task. */
+/* Leaving or closing something needs no permission of ours: the platform gave it already. And what
+ * the platform's own checks say nobody says. */
+static bool
+needs_permission(const struct event *event)
+{
+    switch (event->kind) {
+    case EVENT_IGNORED:
+    case EVENT_DRAFT:
+        return false;
+    case EVENT_CANCEL:
+        return str_equal(event->trigger, "mention");
+    case EVENT_REMARK:
+        return event->remark->kind != REMARK_CI;
+    case EVENT_START:
+    case EVENT_ASK:
+        return true;
+    }
+    return true;
+}
+
+/* Ask whether the actor may. What goes wrong is the operator's to mend, or passes, and loses no
+ * task. */
 static int
 judge_actor(struct handling *handling, const struct platform *platform, struct err *err)
 {
@@ -168,7 +189,7 @@ judge_actor(struct handling *handling, const struct platform *platform, struct e
     struct err cause = {0};
     bool allowed = false;
 
-    if (event->kind == EVENT_CANCEL && strcmp(event->trigger, "mention") != 0) {
+    if (!needs_permission(event)) {
         handling->verdict.applies = true;
         return 0;
     }
@@ -199,7 +220,7 @@ judge_event(struct handling *handling, const struct platform *platform, struct e
         return judge(handling, DELIVERY_IGNORED, event->reason, err);
     if (!platform->serves(handling->dispatcher->app->settings, event->repository))
         return judge(handling, DELIVERY_IGNORED, "the repository is not in the configuration", err);
-    if (event->actor_is_bot && event->kind == EVENT_START)
+    if (event->actor_is_bot && event->kind != EVENT_CANCEL && needs_permission(event))
         return judge(handling, DELIVERY_IGNORED, "bots start nothing", err);
     return judge_actor(handling, platform, err);
 }
@@ -289,38 +310,87 @@ defer_blocked(struct db *db, struct handling *handling, const char *reason, stru
     return defer(db, handling, handling->in_vain, handling->now_ms + BLOCKED_RETRY_MS, err);
 }
 
+/* What the event asks of a task that is there. */
 static int
-apply_start(struct db *db, struct handling *handling, struct err *err)
+change_known(struct db *db,
+             const struct app *app,
+             const struct task *task,
+             const struct event *event,
+             int64_t now_ms,
+             struct err *err)
 {
-    const int r = task_start(db, handling->dispatcher->app, handling->delivery->platform,
-                             handling->event, handling->now_ms, &handling->task, err);
+    const struct run_cancel cancel = {.who = event->actor, .happened_ms = event->happened_ms};
+    const struct task_again again = {.actor = event->actor,
+                                     .instruction = event->instruction,
+                                     .agent = event->agent,
+                                     .branch = event->branch,
+                                     .happened_ms = event->happened_ms};
 
-    if (r == ERR_CONFLICT)
-        return finish_in_vain(db, handling, err->msg, err);
-    if (r == ERR_UNAVAILABLE)
-        return defer_blocked(db, handling, err->msg, err);
-    if (r)
-        return r;
-    return delivery_finish(db, handling->delivery->id, DELIVERY_DONE, NULL, handling->task, err);
+    switch (event->kind) {
+    case EVENT_START:
+        return task_retry(db, app, task->id, &again, now_ms, err);
+    case EVENT_CANCEL:
+        return task_cancel(db, app, task->id, &cancel, now_ms, err);
+    case EVENT_REMARK:
+        return follow_up_remark(db, app, task, event, now_ms, err);
+    case EVENT_DRAFT:
+        return follow_up_draft(db, app, task, event, now_ms, err);
+    case EVENT_ASK:
+        return follow_up_answer(db, app, task, event, now_ms, err);
+    case EVENT_IGNORED:
+        break;
+    }
+    return err_set(err, ERR_INTERNAL, "an event that asks for nothing");
+}
+
+/* Only what is asked about an issue for the first time, or with new words, makes a task of it. */
+static bool
+starts_task(const struct event *event, const struct task *known)
+{
+    return event->kind == EVENT_START && event->origin &&
+           (!known || event->command != MENTION_RETRY);
+}
+
+/* A wish that comes while a run is under way is said to that run. One that is to end hears nothing.
+ */
+static int
+tell_live_run(struct db *db,
+              const struct app *app,
+              const struct task *task,
+              const struct event *event,
+              int64_t now_ms,
+              struct err *err)
+{
+    AUTO(run_free) struct run *run = NULL;
+    struct err fault;
+    const int r = run_latest(db, task->id, &run, &fault);
+
+    if (r || run->state == RUN_ENDED || run->cancel_requested || !event->remark ||
+        !event->remark->text[0])
+        return ERR_CONFLICT; /* as err says already */
+    return follow_up_remark(db, app, task, event, now_ms, err);
 }
 
 static int
-apply_cancel(struct db *db, struct handling *handling, struct err *err)
+change(struct db *db, struct handling *handling, struct err *err)
 {
     AUTO(task_free) struct task *task = NULL;
-    const struct run_cancel cancel = {.who = handling->event->actor,
-                                      .happened_ms = handling->event->happened_ms};
-    int r = task_find(db, handling->event->origin, &task, err);
+    const struct event *event = handling->event;
+    const struct app *app = handling->dispatcher->app;
+    const char *platform = handling->delivery->platform;
+    int r = follow_up_find(db, platform, event, &task, err);
 
-    if (!r)
-        r = task_cancel(db, handling->dispatcher->app, task->id, &cancel, handling->now_ms, err);
-    if (r == ERR_NOTFOUND)
-        return finish_in_vain(db, handling, "there is nothing to cancel", err);
-    if (r == ERR_CONFLICT)
-        return finish_in_vain(db, handling, err->msg, err);
-    if (r)
+    if (r && r != ERR_NOTFOUND)
         return r;
-    return delivery_finish(db, handling->delivery->id, DELIVERY_DONE, NULL, task->id, err);
+    if (starts_task(event, task)) {
+        r = task_start(db, app, platform, event, handling->now_ms, &handling->task, err);
+        if (r == ERR_CONFLICT && task)
+            r = tell_live_run(db, app, task, event, handling->now_ms, err);
+    } else if (!r) {
+        handling->task = task->id;
+        r = change_known(db, app, task, event, handling->now_ms, err);
+    }
+    return r;
 }
 
 /* Since it was read, was it handled by another process (replay beside serve)? */
@@ -348,6 +418,7 @@ apply(struct db *db, void *ctx, struct err *err)
     bool unchanged = false;
 
     free(TAKE(handling->in_vain)); /* of an earlier try whose commit failed */
+    handling->task = 0;
     handling->blocked = false;
     int r = check_unchanged(db, handling, &unchanged, err);
     if (r || !unchanged)
@@ -362,8 +433,12 @@ apply(struct db *db, void *ctx, struct err *err)
         return finish_undone(db, handling, err);
     if (blocked)
         return defer_blocked(db, handling, "an earlier delivery about the same thing waits", err);
-    return event->kind == EVENT_START ? apply_start(db, handling, err)
-                                      : apply_cancel(db, handling, err);
+    r = change(db, handling, err);
+    if (r == ERR_UNAVAILABLE)
+        return defer_blocked(db, handling, err->msg, err);
+    if (r == ERR_CONFLICT || r == ERR_NOTFOUND)
+        return finish_in_vain(db, handling, err->msg, err);
+    return r ? r : delivery_finish(db, id, DELIVERY_DONE, NULL, handling->task, err);
 }
 
 static void
@@ -463,8 +538,8 @@ say(const struct handling *handling, bool dry_run, struct strbuf *said)
                     verdict->reason);
     else
         strbuf_addf(said, "%s %s %s for %s\n", dry_run ? "would" : "did",
-                    handling->event->kind == EVENT_START ? "start" : "cancel",
-                    handling->event->origin, handling->event->actor);
+                    event_kind_verb(handling->event->kind), handling->event->order_key,
+                    handling->event->actor);
 }
 
 int

@@ -4,6 +4,26 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+const char *
+event_kind_verb(enum event_kind kind)
+{
+    switch (kind) {
+    case EVENT_START:
+        return "start";
+    case EVENT_CANCEL:
+        return "cancel";
+    case EVENT_REMARK:
+        return "note what is said on";
+    case EVENT_DRAFT:
+        return "note the draft's state of";
+    case EVENT_ASK:
+        return "answer on";
+    case EVENT_IGNORED:
+        break;
+    }
+    return "ignore";
+}
+
 void
 event_free(struct event *event)
 {
@@ -17,6 +37,10 @@ event_free(struct event *event)
     free(event->title);
     free(event->text);
     free(event->instruction);
+    free(event->head_branch);
+    free(event->agent);
+    free(event->branch);
+    remark_free(event->remark);
     free(event->url);
     free(event->actor);
     free(event->reaction_target);

@@ -451,18 +451,6 @@ matches_name(const char *text, size_t len, size_t at, const char *name)
            after != '-' && after != '/';
 }
 
-/* Is `line`, behind the name, the word "cancel" or "stop" and nothing else? */
-static bool
-is_cancel(struct bytes line)
-{
-    while (line.len > 0 && strchr(" \t,:", line.ptr[0]))
-        line = bytes_of(line.ptr + 1, line.len - 1);
-    while (line.len > 0 && strchr(" \t.!", line.ptr[line.len - 1]))
-        line.len--;
-    return (line.len == 6 && strncasecmp(line.ptr, "cancel", 6) == 0) ||
-           (line.len == 4 && strncasecmp(line.ptr, "stop", 4) == 0);
-}
-
 static bool
 is_only_space(const char *text, size_t from, size_t to)
 {
@@ -471,8 +459,10 @@ is_only_space(const char *text, size_t from, size_t to)
     return from == to;
 }
 
-static enum mention_command
-read_command(const char *text, size_t len, size_t at, size_t end)
+/* What is said on the mention's line behind it, when nothing stands before it. */
+static struct command
+read_command(
+    const struct mention_names *names, const char *text, size_t len, size_t at, size_t end)
 {
     size_t line_start = at;
     size_t line_end = end;
@@ -481,9 +471,9 @@ read_command(const char *text, size_t len, size_t at, size_t end)
         line_start--;
     while (line_end < len && text[line_end] != '\n' && text[line_end] != '\r')
         line_end++;
-    if (is_only_space(text, line_start, at) && is_cancel(bytes_of(text + end, line_end - end)))
-        return MENTION_CANCEL;
-    return MENTION_WORK;
+    if (is_only_space(text, line_start, at))
+        return command_read(bytes_of(text + end, line_end - end), names->is_agent, names->ctx);
+    return (struct command){.command = MENTION_WORK};
 }
 
 /* The text before and after the mention; a comma or colon behind the name belongs to it. */
@@ -517,11 +507,45 @@ void
 mention_done(struct mention *mention)
 {
     free(mention->instruction);
+    free(mention->agent);
+    free(mention->branch);
     *mention = (struct mention){.command = MENTION_NONE};
 }
 
+/* Commands that only ask or stop say nothing besides. */
+static int
+take_command(struct mention *mention,
+             const struct command *command,
+             const char *text,
+             size_t at,
+             size_t end,
+             struct err *err)
+{
+    mention->command = command->command;
+    switch (command->command) {
+    case MENTION_NONE:
+    case MENTION_CANCEL:
+    case MENTION_STATUS:
+    case MENTION_HELP:
+        return 0;
+    case MENTION_WORK:
+    case MENTION_RETRY:
+    case MENTION_REBASE:
+        break;
+    }
+    int r = write_instruction(text, at, end + command->length, &mention->instruction, err);
+    if (!r && command->agent[0])
+        r = str_set(&mention->agent, command->agent, err);
+    if (!r && command->branch[0])
+        r = str_set(&mention->branch, command->branch, err);
+    return r;
+}
+
 int
-mention_find(const char *text, const char *name, struct mention *ret_mention, struct err *err)
+mention_find(const char *text,
+             const struct mention_names *names,
+             struct mention *ret_mention,
+             struct err *err)
 {
     struct mention mention = {.command = MENTION_NONE};
 
@@ -536,15 +560,15 @@ mention_find(const char *text, const char *name, struct mention *ret_mention, st
     blank_out_blocks(&(struct blocks){.text = prose, .len = len});
 
     for (size_t at = 0; at < len && mention.command == MENTION_NONE; at++) {
-        if (prose[at] != '@' || !matches_name(prose, len, at, name))
+        if (prose[at] != '@' || !matches_name(prose, len, at, names->bot))
             continue;
-        const size_t end = at + 1 + strlen(name);
-        mention.command = read_command(text, len, at, end);
-        if (mention.command == MENTION_CANCEL)
-            break;
-        const int r = write_instruction(text, at, end, &mention.instruction, err);
-        if (r)
+        const size_t end = at + 1 + strlen(names->bot);
+        const struct command command = read_command(names, text, len, at, end);
+        const int r = take_command(&mention, &command, text, at, end, err);
+        if (r) {
+            mention_done(&mention);
             return r;
+        }
     }
     *ret_mention = mention;
     return 0;

@@ -5,6 +5,7 @@
 #include "handlers/thread/announce.h"
 #include "server/base/clock.h"
 #include "server/base/strbuf.h"
+#include "server/store/remark.h"
 #include "server/store/run.h"
 #include "server/store/task.h"
 
@@ -62,6 +63,15 @@ check_is_new(struct db *db, const struct task *task, const struct event *event, 
                 : 0;
 }
 
+/* A draft that was merged or closed is history: what is asked now begins anew. */
+static int
+leave_ended_draft(struct db *db, const struct task *task, struct err *err)
+{
+    return task->draft_state == DRAFT_MERGED || task->draft_state == DRAFT_CLOSED
+               ? task_leave_draft(db, task->id, err)
+               : 0;
+}
+
 static int
 restart_task(struct db *db,
              const struct task *task,
@@ -73,6 +83,8 @@ restart_task(struct db *db,
 
     if (!r)
         r = task_set_request(db, task->id, event->title, event->text, event->actor, now_ms, err);
+    if (!r)
+        r = leave_ended_draft(db, task, err);
     if (!r)
         r = task_set_state(db, task->id, TASK_QUEUED, NULL, now_ms, err);
     return r;
@@ -108,7 +120,9 @@ task_start(struct db *db,
                                      .trigger_kind = event->trigger,
                                      .trigger_actor = event->actor,
                                      .trigger_ms = event->happened_ms,
-                                     .instruction = event->instruction},
+                                     .instruction = event->instruction,
+                                     .agent = event->agent,
+                                     .branch = event->branch},
                    now_ms, &run, err);
     if (!r)
         r = announce_seen(db, id, event->reaction_target, now_ms, err);
@@ -120,11 +134,17 @@ task_start(struct db *db,
     return 0;
 }
 
+static const char *
+or(const char *text, const char *other)
+{
+    return text ? text : other;
+}
+
 int
 task_retry(struct db *db,
            const struct app *app,
            int64_t id,
-           const char *actor,
+           const struct task_again *again,
            int64_t now_ms,
            struct err *err)
 {
@@ -141,13 +161,20 @@ task_retry(struct db *db,
         return r;
     if (task_state_is_live(task->state))
         return err_set(err, ERR_CONFLICT, "task %" PRId64 " is under way", id);
-    r = task_set_state(db, id, TASK_QUEUED, NULL, now_ms, err);
+    r = leave_ended_draft(db, task, err);
+    if (!r && last->outcome != OUTCOME_DRAFT)
+        r = remark_reopen(db, last->id, err);
+    if (!r)
+        r = task_set_state(db, id, TASK_QUEUED, NULL, now_ms, err);
     if (!r)
         r = run_insert(db,
                        &(struct run_new){.task = id,
                                          .trigger_kind = "retry",
-                                         .trigger_actor = actor,
-                                         .instruction = last->instruction},
+                                         .trigger_actor = again->actor,
+                                         .trigger_ms = again->happened_ms,
+                                         .instruction = or(again->instruction, last->instruction),
+                                         .agent = or(again->agent, last->agent),
+                                         .branch = or(again->branch, last->branch)},
                        now_ms, &run, err);
     if (!r)
         r = announce_status(db, app, id, &nothing_to_add, now_ms, err);

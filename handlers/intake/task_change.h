@@ -12,7 +12,8 @@ struct db;
 struct event;
 struct run_cancel;
 
-/* Make a task of an event, or a new run of the task that its origin has already.
+/* Make a task of an event, or a new run of the task that its origin has already; on a new branch
+ * when its draft was merged or closed.
  * *ret_task: the task.  Errors: ERR_CONFLICT nothing new is asked: a run is live, or the event
  * happened before the last run ended (err says so); ERR_UNAVAILABLE it is asked again while a run is
  * being cancelled: once that has ended. */
@@ -24,12 +25,21 @@ MUST_CHECK int task_start(struct db *db,
                           int64_t *ret_task,
                           struct err *err);
 
-/* Another run of an ended task, because somebody asked for it by its number.
- * Errors: ERR_NOTFOUND; ERR_CONFLICT it is under way. */
+/* Who wants a task done again, and how. */
+struct task_again {
+    const char *actor;
+    const char *instruction; /* NULL: the last run's */
+    const char *agent;       /* likewise */
+    const char *branch;      /* likewise */
+    int64_t happened_ms;     /* by the platform's clock; 0: not told */
+};
+
+/* Another run of an ended task, as it was. What the last run was told and did not answer, this one
+ * is told again.   Errors: ERR_NOTFOUND; ERR_CONFLICT it is under way. */
 MUST_CHECK int task_retry(struct db *db,
                           const struct app *app,
                           int64_t task,
-                          const char *actor,
+                          const struct task_again *again,
                           int64_t now_ms,
                           struct err *err);
 

@@ -19,6 +19,7 @@
 
 #define PROMPT_FILE SANDBOX_EXCHANGE "/prompt.md"
 #define SUMMARY_FILE SANDBOX_EXCHANGE "/summary.md"
+#define ANSWERS_FILE SANDBOX_EXCHANGE "/answers.md"
 
 /* Would asking again answer the same? */
 static bool
@@ -163,6 +164,7 @@ write_prompt(struct work *work,
         .text = work->task->text,
         .thread = &work->thread,
         .instruction = work->run->instruction,
+        .remarks = &work->remarks,
         .requested_by = work->task->requested_by,
         .url = work->task->url,
         .has_agents_file = has_agents_file == 0 || has_agents_file == ERR_LIMIT,
@@ -205,6 +207,7 @@ agent_run(struct work *work,
     const char *const env[] = {
         "DRAFTD_PROMPT_FILE=" PROMPT_FILE,
         "DRAFTD_SUMMARY_FILE=" SUMMARY_FILE,
+        "DRAFTD_ANSWERS_FILE=" ANSWERS_FILE,
         round_env,
         NULL,
     };
@@ -226,17 +229,18 @@ agent_run(struct work *work,
     return r ? r : flag_result(work, round, ret_result, err);
 }
 
-int
-agent_read_summary(struct sandbox *box, char **ret_summary, struct err *err)
+/* A file of words for people, cleaned and without credentials. */
+static int
+read_words(struct sandbox *box, const char *path, char **ret_words, struct err *err)
 {
     AUTO_DONE(strbuf_done) struct strbuf raw = STRBUF_INIT(LIMIT_SUMMARY_BYTES);
     AUTO_DONE(strbuf_done) struct strbuf clean = STRBUF_INIT(4 * LIMIT_SUMMARY_BYTES);
     AUTO_DONE(strbuf_done) struct strbuf shown = STRBUF_INIT(8 * LIMIT_SUMMARY_BYTES);
-    const int r = sandbox_read_file(box, SUMMARY_FILE, LIMIT_SUMMARY_BYTES, &raw, err);
+    const int r = sandbox_read_file(box, path, LIMIT_SUMMARY_BYTES, &raw, err);
 
     /* a directory in its place, or one that cannot be read, is no reason to lose the change */
     if (r == ERR_NOTFOUND || r == ERR_INVALID || (!r && raw.len == 0)) {
-        *ret_summary = NULL;
+        *ret_words = NULL;
         return 0;
     }
     if (r)
@@ -244,5 +248,17 @@ agent_read_summary(struct sandbox *box, char **ret_summary, struct err *err)
     /* cleaned first: no invisible character in a credential is to hide it from what looks for it */
     text_append_clean(&clean, bytes_of(raw.ptr, raw.len));
     redact_append(&shown, bytes_of(strbuf_str(&clean), clean.len));
-    return strbuf_take(&shown, ret_summary, err);
+    return strbuf_take(&shown, ret_words, err);
+}
+
+int
+agent_read_summary(struct sandbox *box, char **ret_summary, struct err *err)
+{
+    return read_words(box, SUMMARY_FILE, ret_summary, err);
+}
+
+int
+agent_read_answers(struct sandbox *box, char **ret_answers, struct err *err)
+{
+    return read_words(box, ANSWERS_FILE, ret_answers, err);
 }

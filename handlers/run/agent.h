@@ -26,3 +26,6 @@ MUST_CHECK int agent_run(struct work *work,
 /* What the agent wrote to DRAFTD_SUMMARY_FILE, cleaned and without credentials; NULL when nothing.
  * Owns: *ret_summary is the caller's. */
 MUST_CHECK int agent_read_summary(struct sandbox *box, char **ret_summary, struct err *err);
+
+/* Likewise what it wrote to DRAFTD_ANSWERS_FILE. */
+MUST_CHECK int agent_read_answers(struct sandbox *box, char **ret_answers, struct err *err);

@@ -8,6 +8,7 @@
 #include "server/base/clock.h"
 #include "server/base/str.h"
 #include "server/limits.h"
+#include "server/store/remark.h"
 
 #define FAILURES_BYTES (256U * 1024) /* of output, shared by all failures */
 #define FAILURES_SHOWN 32U
@@ -127,6 +128,56 @@ append_request(struct strbuf *buf, const struct prompt_input *input)
                 LIMIT_TITLE_BYTES);
 }
 
+/* What a remark is about, in words of ours; names of others stand as code. */
+static void
+append_remark_heading(struct strbuf *buf, const struct remark *remark, size_t number)
+{
+    AUTO_DONE(strbuf_done) struct strbuf actor = STRBUF_INIT(AUTHOR_BYTES);
+    AUTO_DONE(strbuf_done) struct strbuf path = STRBUF_INIT(LIMIT_TITLE_BYTES);
+
+    strbuf_addf(buf, "\n### %zu. ", number);
+    text_append_line(&actor, remark->actor, AUTHOR_BYTES);
+    text_append_line(&path, remark->path ? remark->path : "", LIMIT_TITLE_BYTES);
+    text_append_code(buf, bytes_of(strbuf_str(&actor), actor.len));
+    if (path.len > 0) {
+        strbuf_add_str(buf, " on ");
+        text_append_code(buf, bytes_of(path.ptr, path.len));
+        if (remark->line > 0)
+            strbuf_addf(buf, ", line %lld", (long long)remark->line);
+    }
+    strbuf_add_char(buf, '\n');
+}
+
+static void
+append_remark(struct strbuf *buf, const struct remark *remark, size_t number, int round)
+{
+    append_remark_heading(buf, remark, number);
+    if (remark->round < round)
+        strbuf_add_str(buf, "\n(An earlier round was given this already.)\n");
+    append_data(buf, "It stands at:", remark->hunk, LIMIT_COMMENT_BYTES);
+    append_data(buf, "It says:", remark->text, LIMIT_COMMENT_BYTES);
+}
+
+static void
+append_remarks(struct strbuf *buf, const struct prompt_input *input)
+{
+    const struct remark_list *remarks = input->remarks;
+
+    if (!remarks || remarks->count == 0)
+        return;
+    strbuf_add_str(
+        buf,
+        "\n## What is said about the change\n\nThe work tree has the change that was made for the "
+        "request above; this is what is\nsaid about it now. Do what it asks. For each, write what "
+        "you did, or why not, to the file\nthat the environment variable `DRAFTD_ANSWERS_FILE` "
+        "names: a line that begins with its\nnumber and a colon (`1: ...`), and as many lines "
+        "as it needs.\n");
+    for (size_t i = 0; i < remarks->count && i < LIMIT_THREAD_COMMENTS; i++)
+        append_remark(buf, remarks->items[i], i + 1, input->round);
+    if (remarks->count > LIMIT_THREAD_COMMENTS)
+        strbuf_addf(buf, "\n%zu more are left out here.\n", remarks->count - LIMIT_THREAD_COMMENTS);
+}
+
 static void
 append_checks(struct strbuf *buf, const struct prompt_input *input)
 {
@@ -191,6 +242,7 @@ prompt_write(const struct prompt_input *input, char **ret_prompt, struct err *er
     append_rules(&buf, input);
     append_request(&buf, input);
     append_thread(&buf, input->thread);
+    append_remarks(&buf, input);
     append_checks(&buf, input);
     append_failures(&buf, input);
     strbuf_addf(&buf, "\nThis is round %d of at most %d.\n", input->round, input->rounds);

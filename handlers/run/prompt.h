@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 struct comments;
+struct remark_list;
 
 struct prompt_failure {
     const char *check;
@@ -21,6 +22,7 @@ struct prompt_input {
     const char *text;        /* of the issue or request; or NULL */
     const struct comments *thread; /* what people said below it; or NULL */
     const char *instruction; /* of the mention; or NULL */
+    const struct remark_list *remarks; /* what is to be answered; or NULL */
     const char *requested_by;
     const char *url;         /* or NULL */
     bool has_agents_file;    /* AGENTS.md in the root of the base commit */

@@ -7,6 +7,7 @@
 #include "handlers/run/checks.h"
 #include "handlers/run/commits.h"
 #include "handlers/run/guard.h"
+#include "handlers/run/remarks.h"
 #include "handlers/run/task_run.h"
 #include "handlers/settings/repo_settings.h"
 #include "handlers/settings/settings.h"
@@ -176,16 +177,33 @@ export_change(struct work *work, struct sandbox *box, struct rounds *rounds, str
 
 /* What the agent says of its work; after each round, for the next may be cut off. */
 static int
-read_summary(struct work *work, struct sandbox *box, struct err *err)
+read_words(struct work *work, struct sandbox *box, struct err *err)
 {
     auto_free char *summary = NULL;
-    const int r = agent_read_summary(box, &summary, err);
+    auto_free char *answers = NULL;
+    int r = agent_read_summary(box, &summary, err);
 
+    if (!r)
+        r = agent_read_answers(box, &answers, err);
     if (r)
         return r;
     free(work->summary);
     work->summary = TAKE(summary);
-    return 0;
+    return answers ? remarks_set_answers(work, answers, err) : 0;
+}
+
+/* Is there something for the agent to mend, or something new to answer? */
+static int
+look_for_more(
+    struct work *work, const struct rounds *rounds, int64_t round, bool *ret_again, struct err *err)
+{
+    bool new = false;
+    int r = 0;
+
+    if (round < rounds->count)
+        r = remarks_take(work, round + 1, &new, err);
+    *ret_again = round < rounds->count && (new || any_newly_red(work, rounds));
+    return r;
 }
 
 /* An agent that fails and leaves nothing is a failure; one that leaves nothing says that nothing is
@@ -232,14 +250,13 @@ one_round(struct work *work,
         return r;
     if (!rounds->commit[0])
         return conclude_unchanged(work, &result, err);
-    r = read_summary(work, box, err);
-    if (r || work->settings->check_count == 0)
-        return r;
-
-    r = work_progress(work, STAGE_CHECK, round, err);
+    r = read_words(work, box, err);
+    if (!r && work->settings->check_count > 0)
+        r = work_progress(work, STAGE_CHECK, round, err);
     if (!r)
         r = checks_run(work, box, PHASE_AFTER, round, rounds->baseline, rounds->after, err);
-    *ret_again = round < rounds->count && any_newly_red(work, rounds);
+    if (!r)
+        r = look_for_more(work, rounds, round, ret_again, err);
     return r || !*ret_again ? r : sandbox_reset(box, rounds->commit, err);
 }
 
@@ -348,8 +365,8 @@ store_head(struct db *db, void *ctx, struct err *err)
     return run_set_head(db, work->lease, work->head, work->summary, head->flags, err);
 }
 
-/* Out of the sandbox, verified, guarded, kept. What is held back is not kept: later sandboxes of the
- * repository see the mirror's objects. */
+/* Out of the sandbox, verified, guarded, kept. What is held back is not kept: later sandboxes of
+ * the repository see the mirror's objects. */
 static int
 accept_change(struct work *work, const struct rounds *rounds, struct err *err)
 {
@@ -437,6 +454,8 @@ fetch(struct work *work, struct err *err)
         r = work_choose_agent(work, err);
     if (!r && work_goes_on(work))
         r = agent_read_thread(work, err);
+    if (!r && work_goes_on(work))
+        r = remarks_load(work, err);
     return r;
 }
 

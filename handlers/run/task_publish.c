@@ -168,6 +168,7 @@ struct draft_work {
     const struct work *work;
     int64_t number;
     const char *url;
+    int64_t now_ms;
 };
 
 /* Only the holder of the lease may say that there is a draft. */
@@ -176,7 +177,8 @@ store_draft(struct db *db, void *ctx, struct err *err)
 {
     const struct draft_work *draft = ctx;
     const int r = run_check_lease(db, draft->work->lease, err);
-    return r ? r : task_set_draft(db, draft->work->task->id, draft->number, draft->url, err);
+    return r ? r : task_set_draft(db, draft->work->task->id, draft->number, draft->url,
+                                  draft->now_ms, err);
 }
 
 int
@@ -195,7 +197,8 @@ task_publish(struct work *work, struct err *err)
         r = put_draft(work, &number, &url, err);
     if (r)
         return r;
-    struct draft_work draft = {.work = work, .number = number, .url = url};
+    struct draft_work draft = {
+        .work = work, .number = number, .url = url, .now_ms = clock_now_ms()};
     r = store_transact(work->app->store, store_draft, &draft, err);
     return r ? r : work_conclude(work, err, OUTCOME_DRAFT, "a draft is open");
 }

@@ -28,6 +28,7 @@ work_done(struct work *work)
     repo_free(work->mirror);
     repo_settings_free(work->settings);
     comments_done(&work->thread);
+    remark_list_done(&work->remarks);
     free(work->summary);
     for (size_t i = 0; i < work->flag_count; i++)
         free(work->flags[i]);

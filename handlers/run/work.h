@@ -5,6 +5,7 @@
 #include "integrations/git/repo.h"
 #include "sandbox/sandbox.h"
 #include "server/base/err.h"
+#include "server/store/remark.h"
 #include "server/store/run.h"
 #include "server/store/step.h"
 #include "server/store/task.h"
@@ -52,6 +53,7 @@ struct work {
                                        branch */
     char head[REPO_COMMIT_BYTES];   /* what it made; "" until exported */
     struct comments thread;         /* what people said before the first round */
+    struct remark_list remarks;     /* what this run is to answer */
     char *summary;                  /* the agent's; or NULL */
     char **flags;                   /* for the top of the draft */
     size_t flag_count;

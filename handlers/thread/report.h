@@ -7,6 +7,7 @@
 
 #include "integrations/git/repo.h"
 #include "server/base/err.h"
+#include "server/store/remark.h"
 #include "server/store/run.h"
 #include "server/store/step.h"
 #include "server/store/task.h"
@@ -43,6 +44,31 @@ report_status(const struct report_input *input, char **ret_text, struct err *err
 
 /* The draft's title: the task's title in one line, at most 200 bytes; "Task 7" when there is none. */
 MUST_CHECK int report_draft_title(const struct task *task, char **ret_title, struct err *err);
+
+/* What a question in a thread is answered with. */
+struct report_answer_input {
+    const struct task *task;
+    const char *instance;
+    const char *bot_name;
+    const char *bot_label;
+    const char *question; /* names what is answered, for the marker */
+};
+
+/* A comment of our own: its first line is a marker that no other of the task has.
+ * Owns: *ret_text is the caller's, free(). */
+MUST_CHECK int
+report_help(const struct report_answer_input *input, char **ret_text, struct err *err);
+MUST_CHECK int
+report_status_answer(const struct report_answer_input *input, char **ret_text, struct err *err);
+
+/* What is said to a remark once its run has ended: what was done, and in which commit.
+ * `run`: with outcome, verdict, reason, head_commit. Owns: as above. */
+MUST_CHECK int report_remark_answer(const struct task *task,
+                                    const struct run *run,
+                                    const struct remark *remark,
+                                    const char *instance,
+                                    char **ret_text,
+                                    struct err *err);
 
 struct report_draft_input {
     const struct task *task;

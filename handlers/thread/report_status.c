@@ -191,6 +191,33 @@ append_canceled(struct strbuf *buf, const struct report_input *input)
     }
 }
 
+static const char *
+draft_word(enum draft_state state)
+{
+    switch (state) {
+    case DRAFT_NONE:
+    case DRAFT_OPEN:
+        return "**Draft ready**: ";
+    case DRAFT_MERGED:
+        return "**Merged**: ";
+    case DRAFT_CLOSED:
+        return "**Closed** without being merged: ";
+    }
+    return "";
+}
+
+static void
+append_unchanged(struct strbuf *buf, const struct task *task)
+{
+    strbuf_add_str(buf, "**No change needed**: the agent changed nothing, so ");
+    if (task->draft_number == 0) {
+        strbuf_add_str(buf, "there is no pull request.\n");
+        return;
+    }
+    append_draft_link(buf, task);
+    strbuf_add_str(buf, " stays as it is.\n");
+}
+
 static void
 append_last_word(struct strbuf *buf, const struct report_input *input)
 {
@@ -201,7 +228,7 @@ append_last_word(struct strbuf *buf, const struct report_input *input)
     case TASK_RUNNING:
         return;
     case TASK_DRAFTED:
-        strbuf_add_str(buf, "**Draft ready**: ");
+        strbuf_add_str(buf, draft_word(input->task->draft_state));
         append_draft_link(buf, input->task);
         strbuf_add_str(buf, ".\n");
         if (input->run && input->run->verdict != VERDICT_NONE) {
@@ -210,8 +237,7 @@ append_last_word(struct strbuf *buf, const struct report_input *input)
         }
         return;
     case TASK_UNCHANGED:
-        strbuf_add_str(buf, "**No change needed**: the agent changed nothing, so there is no "
-                            "pull request.\n");
+        append_unchanged(buf, input->task);
         return;
     case TASK_HELD:
         strbuf_add_str(buf, "**Held back**: the change was not pushed, for it holds what must not "

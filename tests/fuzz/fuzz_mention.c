@@ -4,15 +4,26 @@
 #include "server/base/strbuf.h"
 #include "tests/fuzz/fuzz.h"
 
+static bool
+is_agent(void *ctx, const char *name)
+{
+    (void)ctx;
+    return strcmp(name, "codex") == 0;
+}
+
+static const struct mention_names names = {.bot = "draftd", .is_agent = is_agent};
+
 static enum mention_command
 find_command(const char *text)
 {
     AUTO_DONE(mention_done) struct mention mention = {.command = MENTION_NONE};
     struct err err;
 
-    ALWAYS(mention_find(text, "draftd", &mention, &err) == 0);
+    ALWAYS(mention_find(text, &names, &mention, &err) == 0);
     ALWAYS(!mention.instruction || strlen(mention.instruction) < strlen(text));
-    ALWAYS(!mention.instruction || mention.command == MENTION_WORK);
+    ALWAYS(mention.command != MENTION_NONE || !mention.instruction);
+    ALWAYS(!mention.agent || strlen(mention.agent) < COMMAND_NAME_BYTES);
+    ALWAYS(!mention.branch || strlen(mention.branch) < COMMAND_NAME_BYTES);
     return mention.command;
 }
 

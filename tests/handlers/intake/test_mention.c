@@ -1,8 +1,18 @@
 /* Mentions in Markdown: where they count, where they do not, and the command behind them. */
 #include "handlers/intake/mention.h"
 #include "server/base/clock.h"
+#include "server/base/str.h"
 #include "server/base/strbuf.h"
 #include "tests/harness/test.h"
+
+static bool
+is_agent(void *ctx, const char *name)
+{
+    return strcmp(name, ctx) == 0;
+}
+
+static const struct mention_names names = {
+    .bot = "draftd", .is_agent = is_agent, .ctx = (char[]){"codex"}};
 
 static enum mention_command
 find_command(const char *text)
@@ -10,7 +20,7 @@ find_command(const char *text)
     AUTO_DONE(mention_done) struct mention mention = {.command = MENTION_NONE};
     struct err err;
 
-    CHECK_OK(mention_find(text, "draftd", &mention, &err), err);
+    CHECK_OK(mention_find(text, &names, &mention, &err), err);
     return mention.command;
 }
 
@@ -21,7 +31,7 @@ check_instruction(const char *text, const char *instruction)
     AUTO_DONE(mention_done) struct mention mention = {.command = MENTION_NONE};
     struct err err;
 
-    CHECK_OK(mention_find(text, "draftd", &mention, &err), err);
+    CHECK_OK(mention_find(text, &names, &mention, &err), err);
     CHECK_INT(mention.command, MENTION_WORK);
     if (instruction)
         CHECK_STR(mention.instruction, instruction);
@@ -215,6 +225,78 @@ TEST(cancels_alone_on_a_line)
 
     CHECK_ALL(texts, MENTION_CANCEL);
     CHECK_ALL(work, MENTION_WORK);
+}
+
+TEST(commands_alone_on_a_line)
+{
+    static const struct {
+        const char *text;
+        enum mention_command command;
+    } cases[] = {
+        {"@draftd retry", MENTION_RETRY},         {"@draftd Retry!", MENTION_RETRY},
+        {"@draftd rebase", MENTION_REBASE},       {"@draftd status", MENTION_STATUS},
+        {"@draftd help.", MENTION_HELP},          {"@draftd use codex retry", MENTION_RETRY},
+        {"@draftd on v2 rebase", MENTION_REBASE}, {"@draftd retry the upload", MENTION_WORK},
+        {"@draftd help me", MENTION_WORK},        {"please @draftd retry", MENTION_WORK},
+        {"@draftd status code", MENTION_WORK},    {"@draftd rebased", MENTION_WORK},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (find_command(cases[i].text) != cases[i].command)
+            TEST_FAIL("\"%s\" is read as %d", cases[i].text, (int)find_command(cases[i].text));
+    }
+}
+
+/* NULL: not said. */
+static void
+check_options(const char *text, const char *agent, const char *branch, const char *instruction)
+{
+    AUTO_DONE(mention_done) struct mention mention = {.command = MENTION_NONE};
+    struct err err;
+
+    CHECK_OK(mention_find(text, &names, &mention, &err), err);
+    if (!str_equal(mention.agent, agent) || !str_equal(mention.branch, branch) ||
+        !str_equal(mention.instruction, instruction))
+        TEST_FAIL("\"%s\" is read as agent %s, branch %s, instruction %s", text,
+                  mention.agent ? mention.agent : "-", mention.branch ? mention.branch : "-",
+                  mention.instruction ? mention.instruction : "-");
+}
+
+TEST(options_and_what_only_looks_like_them)
+{
+    check_options("@draftd use codex", "codex", NULL, NULL);
+    check_options("@draftd use codex fix it", "codex", NULL, "fix it");
+    check_options("@draftd use codex: fix it", "codex", NULL, "fix it");
+    check_options("@draftd, use codex on release/2: fix it", "codex", "release/2", "fix it");
+    check_options("@draftd on release/2 use codex fix it", "codex", "release/2", "fix it");
+    check_options("@draftd on v1.2.\nFix it", NULL, "v1.2", "Fix it");
+    check_options("@draftd on main\nfix it", NULL, "main", "fix it");
+    check_options("@draftd use typo", "typo", NULL, NULL);
+    check_options("@draftd use codex retry", "codex", NULL, NULL);
+    check_options("@draftd retry\nwithout the cache", NULL, NULL, "without the cache");
+    check_options("Look.\n@draftd use codex: fix it\nSoon.", "codex", NULL, "Look.\nfix it\nSoon.");
+
+    check_options("@draftd use the force", NULL, NULL, "use the force");
+    check_options("@draftd on monday we ship", NULL, NULL, "on monday we ship");
+    check_options("@draftd use codexes now", NULL, NULL, "use codexes now");
+    check_options("@draftd on", NULL, NULL, "on");
+    check_options("@draftd use on x", NULL, NULL, "use on x");
+    check_options("@draftd used codex", NULL, NULL, "used codex");
+    check_options("please @draftd use codex", NULL, NULL, "please use codex");
+    check_options("@draftd status", NULL, NULL, NULL);
+}
+
+TEST(options_without_end_cost_little)
+{
+    AUTO_DONE(strbuf_done) struct strbuf buf = STRBUF_INIT(1U << 20);
+
+    strbuf_add_str(&buf, "@draftd");
+    for (int i = 0; i < 60000; i++)
+        strbuf_add_str(&buf, i % 2 ? " on x" : " use codex");
+    strbuf_add_str(&buf, " and more");
+    const int64_t began_ms = clock_mono_ms();
+    CHECK_INT(find_command(strbuf_str(&buf)), MENTION_WORK);
+    CHECK(clock_mono_ms() - began_ms < 2000);
 }
 
 TEST(the_first_mention_decides)

@@ -58,7 +58,8 @@ static int
 retry_in(struct db *db, void *ctx, struct err *err)
 {
     const struct change *change = ctx;
-    return task_retry(db, &change->world->app, change->task, "ann", change->now_ms, err);
+    return task_retry(db, &change->world->app, change->task, &(struct task_again){.actor = "ann"},
+                      change->now_ms, err);
 }
 
 static int

@@ -1,0 +1,257 @@
+/* See follow_up.h. */
+#include "handlers/intake/follow_up.h"
+
+#include "handlers/app.h"
+#include "handlers/intake/event.h"
+#include "handlers/intake/task_change.h"
+#include "handlers/settings/settings.h"
+#include "handlers/thread/announce.h"
+#include "handlers/thread/report.h"
+#include "server/base/clock.h"
+#include "server/base/str.h"
+#include "server/store/outbox.h"
+#include "server/store/remark.h"
+#include "server/store/run.h"
+#include "server/store/task.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define SETTLE_MS (10 * MS_PER_SECOND) /* a review's comments come one by one */
+#define MOST_CI_RUNS 2                 /* for one draft */
+
+static const struct announcement nothing_to_add = {0};
+
+int
+follow_up_find(struct db *db,
+               const char *platform,
+               const struct event *event,
+               struct task **ret_task,
+               struct err *err)
+{
+    int r;
+
+    if (event->origin)
+        return task_find(db, event->origin, ret_task, err);
+    r = event->draft
+            ? task_find_draft(db, platform, event->repository, event->draft, ret_task, err)
+            : task_find_branch(db, platform, event->repository, event->head_branch, ret_task, err);
+    return r == ERR_NOTFOUND
+               ? err_set(err, r, "no task of draftd has this %s", event->draft ? "draft" : "branch")
+               : r;
+}
+
+/* ---- remarks ---- */
+
+/* The checks' own failure is mended where draftd caused it, and not for ever. */
+static int
+check_ci(struct db *db, const struct task *task, const struct remark *remark, struct err *err)
+{
+    AUTO(run_free) struct run *run = NULL;
+    size_t count = 0;
+    int r = run_latest(db, task->id, &run, err);
+
+    if (r)
+        return r;
+    if (!task->follow_ci)
+        return err_set(err, ERR_CONFLICT, "the repository does not want red checks followed");
+    if (!run->head_commit || !str_ends_with(remark->ref, run->head_commit))
+        return err_set(err, ERR_CONFLICT, "the checks are not of draftd's newest commit");
+    r = remark_count_kind(db, task->id, task->draft_number, REMARK_CI, &count, err);
+    if (!r && count >= MOST_CI_RUNS)
+        r = err_set(err, ERR_CONFLICT, "the draft had %d runs for red checks already",
+                    MOST_CI_RUNS);
+    return r;
+}
+
+static int
+check_remark(struct db *db, const struct task *task, const struct remark *remark, struct err *err)
+{
+    if (task->draft_state == DRAFT_MERGED || task->draft_state == DRAFT_CLOSED)
+        return err_set(err, ERR_CONFLICT, "the draft of task %" PRId64 " was %s", task->id,
+                       draft_state_name(task->draft_state));
+    if (remark->kind == REMARK_BASE && !task->branch)
+        return err_set(err, ERR_CONFLICT, "task %" PRId64 " has no branch yet", task->id);
+    return remark->kind == REMARK_CI ? check_ci(db, task, remark, err) : 0;
+}
+
+static int
+insert(struct db *db,
+       const struct task *task,
+       const struct event *event,
+       int64_t now_ms,
+       struct err *err)
+{
+    struct remark remark = *event->remark;
+    int64_t id;
+
+    remark.task = task->id;
+    remark.draft = task->draft_number;
+    remark.actor = event->actor;
+    return remark_insert(db, &remark, now_ms, &id, err);
+}
+
+/* Is a run queued or running that will see what is open? One that is to end will not. */
+static int
+find_taker(struct db *db, int64_t task, bool *ret_found, struct err *err)
+{
+    AUTO(run_free) struct run *run = NULL;
+    const int r = run_latest(db, task, &run, err);
+
+    if (r)
+        return r == ERR_NOTFOUND ? 0 : r;
+    *ret_found = run->state != RUN_ENDED;
+    return 0;
+}
+
+/* What a run for this remark is called. */
+static const char *
+trigger_of(enum remark_kind kind)
+{
+    switch (kind) {
+    case REMARK_CI:
+        return "ci";
+    case REMARK_BASE:
+        return "rebase";
+    case REMARK_COMMENT:
+        return "mention";
+    case REMARK_REVIEW:
+    case REMARK_LINE:
+        return "review";
+    }
+    return "review";
+}
+
+static int
+queue_for(struct db *db,
+          const struct remark *remark,
+          int64_t not_before_ms,
+          int64_t now_ms,
+          struct err *err)
+{
+    int64_t run;
+    const int r = task_set_state(db, remark->task, TASK_QUEUED, NULL, now_ms, err);
+
+    return r ? r
+             : run_insert(db,
+                          &(struct run_new){.task = remark->task,
+                                            .trigger_kind = trigger_of(remark->kind),
+                                            .trigger_actor = remark->actor,
+                                            .trigger_ms = remark->happened_ms,
+                                            .not_before_ms = not_before_ms},
+                          now_ms, &run, err);
+}
+
+int
+follow_up_queue(struct db *db,
+                const struct app *app,
+                int64_t task,
+                int64_t not_before_ms,
+                int64_t now_ms,
+                struct err *err)
+{
+    AUTO_DONE(remark_list_done) struct remark_list list = {0};
+    bool live = false;
+    int r = find_taker(db, task, &live, err);
+
+    if (!r && !live)
+        r = remark_list_of_task(db, task, &list, err);
+    for (size_t i = 0; !r && i < list.count; i++) {
+        if (list.items[i]->run != 0)
+            continue;
+        r = queue_for(db, list.items[i], not_before_ms, now_ms, err);
+        return r ? r : announce_status(db, app, task, &nothing_to_add, now_ms, err);
+    }
+    return r;
+}
+
+int
+follow_up_remark(struct db *db,
+                 const struct app *app,
+                 const struct task *task,
+                 const struct event *event,
+                 int64_t now_ms,
+                 struct err *err)
+{
+    const enum remark_kind kind = event->remark->kind;
+    const bool settles = kind == REMARK_REVIEW || kind == REMARK_LINE;
+    int r = check_remark(db, task, event->remark, err);
+
+    if (!r)
+        r = insert(db, task, event, now_ms, err);
+    if (!r && event->reaction_target)
+        r = announce_seen(db, task->id, event->reaction_target, now_ms, err);
+    return r ? r
+             : follow_up_queue(db, app, task->id, settles ? now_ms + SETTLE_MS : 0, now_ms, err);
+}
+
+/* ---- the end of a draft ---- */
+
+static int
+stop_work(
+    struct db *db, const struct app *app, const struct task *task, int64_t now_ms, struct err *err)
+{
+    auto_free char *who =
+        str_printf("whoever %s the draft", task->draft_state == DRAFT_MERGED ? "merged" : "closed");
+    const struct run_cancel cancel = {.who = who};
+
+    if (!who)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    const int r = task_cancel(db, app, task->id, &cancel, now_ms, err);
+    return r == ERR_NOTFOUND ? 0 : r;
+}
+
+int
+follow_up_draft(struct db *db,
+                const struct app *app,
+                const struct task *task,
+                const struct event *event,
+                int64_t now_ms,
+                struct err *err)
+{
+    const bool ends = event->draft_state != DRAFT_OPEN;
+    const int64_t ended_ms = event->happened_ms ? event->happened_ms : now_ms;
+    struct task changed = *task;
+    int r;
+
+    if (task->draft_state == event->draft_state)
+        return err_set(err, ERR_CONFLICT, "that is known");
+    changed.draft_state = event->draft_state;
+    r = task_set_draft_state(db, task->id, event->draft_state, ends ? ended_ms : 0, err);
+    if (!r && ends)
+        r = stop_work(db, app, &changed, now_ms, err);
+    return r ? r : announce_status(db, app, task->id, &nothing_to_add, now_ms, err);
+}
+
+/* ---- questions ---- */
+
+int
+follow_up_answer(struct db *db,
+                 const struct app *app,
+                 const struct task *task,
+                 const struct event *event,
+                 int64_t now_ms,
+                 struct err *err)
+{
+    auto_free char *text = NULL;
+    const struct report_answer_input input = {
+        .task = task,
+        .instance = app->instance,
+        .bot_name = app->settings->bot.name,
+        .bot_label = app->settings->bot.label,
+        .question = event->reaction_target,
+    };
+    int r = event->command == MENTION_HELP ? report_help(&input, &text, err)
+                                           : report_status_answer(&input, &text, err);
+
+    if (r)
+        return r;
+    return outbox_put(db,
+                      &(struct outbox_new){.platform = task->platform,
+                                           .thread = task->thread,
+                                           .kind = OUTBOX_COMMENT,
+                                           .task = task->id,
+                                           .target = event->draft ? "pull" : NULL,
+                                           .body = text},
+                      now_ms, err);
+}

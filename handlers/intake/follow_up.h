@@ -1,0 +1,56 @@
+/* What is said and done about tasks that are there: remarks on their drafts, the drafts' end, and
+ * questions. Each one transaction with what it owes to the thread, inside a store function. */
+#pragma once
+
+#include "server/base/err.h"
+
+#include <stdint.h>
+
+struct app;
+struct db;
+struct event;
+struct task;
+
+/* The task that an event is about: by its origin, its draft or its branch.
+ * Owns: *ret_task is the caller's.   Errors: ERR_NOTFOUND, in words for the record. */
+MUST_CHECK int follow_up_find(struct db *db,
+                              const char *platform,
+                              const struct event *event,
+                              struct task **ret_task,
+                              struct err *err);
+
+/* Keep a remark. The run under way takes it with its next round; where there is none, one is
+ * queued, after a pause in which what belongs together comes in. Errors: ERR_CONFLICT nothing is to
+ * be done about it (err says why). */
+MUST_CHECK int follow_up_remark(struct db *db,
+                                const struct app *app,
+                                const struct task *task,
+                                const struct event *event,
+                                int64_t now_ms,
+                                struct err *err);
+
+/* Queue a run of a task for its open remarks, unless there are none or a run is live.
+ * `not_before_ms`: 0 at once. */
+MUST_CHECK int follow_up_queue(struct db *db,
+                               const struct app *app,
+                               int64_t task,
+                               int64_t not_before_ms,
+                               int64_t now_ms,
+                               struct err *err);
+
+/* The draft was merged, closed or opened again: recorded, told, and work on it stopped.
+ * Errors: ERR_CONFLICT that is known. */
+MUST_CHECK int follow_up_draft(struct db *db,
+                               const struct app *app,
+                               const struct task *task,
+                               const struct event *event,
+                               int64_t now_ms,
+                               struct err *err);
+
+/* Answer a question ("status", "help") with a comment where it was asked. */
+MUST_CHECK int follow_up_answer(struct db *db,
+                                const struct app *app,
+                                const struct task *task,
+                                const struct event *event,
+                                int64_t now_ms,
+                                struct err *err);
