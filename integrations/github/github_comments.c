@@ -1,8 +1,8 @@
 /* Comments and reactions on GitHub's issues and pull requests. */
-#include "integrations/github.h"
+#include "integrations/github/github.h"
 
-#include "integrations/github_internal.h"
-#include "integrations/github_text.h"
+#include "integrations/github/github_internal.h"
+#include "integrations/github/github_text.h"
 
 #include "server/base/clock.h"
 #include "server/base/str.h"

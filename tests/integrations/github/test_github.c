@@ -1,13 +1,13 @@
 /* The calls of the GitHub client against the stand-in, which holds every request against GitHub's
  * own description. Each test ends by asking for violations: there must be none. */
-#include "integrations/github.h"
+#include "integrations/github/github.h"
 
 #include "server/base/js.h"
 #include "server/base/str.h"
 #include "server/base/strbuf.h"
 #include "tests/harness/test.h"
-#include "tests/integrations/github_fixture.h"
-#include "tests/integrations/github_world.h"
+#include "tests/integrations/github/github_fixture.h"
+#include "tests/integrations/github/github_world.h"
 
 static void
 check_text(const json_t *state, const char *path, const char *expected)

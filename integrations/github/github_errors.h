@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* 0 for an answer of success (2xx); otherwise `err` filled in with GitHub's own words and the code
- * that integrations/github.h promises. After ERR_LIMIT *ret_retry_after_ms says how long the limit
+ * that github.h promises. After ERR_LIMIT *ret_retry_after_ms says how long the limit
  * lasts from `now_ms` (Unix) on, by retry-after, else by x-ratelimit-reset, else a minute;
  * otherwise it is set to 0. Source: docs.github.com/rest, "Rate limits" and "Troubleshooting". */
 MUST_CHECK int github_check_answer(const struct web_answer *answer,

@@ -1,7 +1,7 @@
 /* What the files of the GitHub client share: the client itself and the one way to make a call. */
 #pragma once
 
-#include "integrations/github.h"
+#include "integrations/github/github.h"
 #include "server/base/js.h"
 #include "server/base/strbuf.h"
 #include "server/web.h"

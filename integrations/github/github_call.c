@@ -1,7 +1,7 @@
 /* Making a call to GitHub: addresses, headers, tokens and their renewal. */
-#include "integrations/github_app.h"
-#include "integrations/github_errors.h"
-#include "integrations/github_internal.h"
+#include "integrations/github/github_app.h"
+#include "integrations/github/github_errors.h"
+#include "integrations/github/github_internal.h"
 
 #include "server/base/clock.h"
 #include "server/base/str.h"

@@ -1,11 +1,11 @@
 /* See github_world.h. */
-#include "tests/integrations/github_world.h"
+#include "tests/integrations/github/github_world.h"
 
 #include "server/base/fs.h"
 #include "server/base/js.h"
 #include "server/base/str.h"
 #include "tests/harness/child.h"
-#include "tests/integrations/github_fixture.h"
+#include "tests/integrations/github/github_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * issue 7. One per program. */
 #pragma once
 
-#include "integrations/github.h"
+#include "integrations/github/github.h"
 
 #include <jansson.h>
 

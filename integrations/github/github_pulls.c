@@ -1,8 +1,8 @@
 /* Pull requests on GitHub. */
-#include "integrations/github.h"
+#include "integrations/github/github.h"
 
-#include "integrations/github_internal.h"
-#include "integrations/github_text.h"
+#include "integrations/github/github_internal.h"
+#include "integrations/github/github_text.h"
 
 #include "server/base/str.h"
 

@@ -1,5 +1,5 @@
 /* See github_errors.h. */
-#include "integrations/github_errors.h"
+#include "integrations/github/github_errors.h"
 
 #include "server/base/clock.h"
 #include "server/base/js.h"
