@@ -61,3 +61,38 @@ MUST_CHECK int github_call_repository(struct github *github,
                                       const json_t *body,
                                       json_t **ret_json,
                                       struct err *err);
+
+/* --- What comments of issues and of reviews have in common (github_shared.c) */
+
+/* Send {"body": ...}, of a length that GitHub takes. `rest`: as github_call_repository(); NULL when
+ * there was no memory for it. */
+MUST_CHECK int github_send_body(struct github *github,
+                                const char *method,
+                                const char *repository,
+                                const char *rest,
+                                const char *body,
+                                json_t **ret_json,
+                                struct err *err);
+
+/* Was this comment written by a bot, or by an App on somebody's behalf? */
+bool github_by_program(const json_t *comment);
+
+/* Did we write this comment?  Anybody can copy a marker into a comment of theirs. */
+MUST_CHECK int
+github_is_ours(struct github *github, const json_t *comment, bool *ret_ours, struct err *err);
+
+/* What is done with an item of a list. *ret_enough, false before: no other is wanted. */
+typedef int github_visit_fn(void *ctx, const json_t *item, bool *ret_enough, struct err *err);
+
+struct github_list {
+    const char *repository; /* whose token; NULL: as github_call() */
+    const char *path;       /* with its query; below the repository where one is given */
+    const char *member;     /* which holds the items of a page; NULL: the page itself is the list */
+};
+
+/* Visit the items of a list, page by page, in GitHub's order.  Errors: those of `visit`, too. */
+MUST_CHECK int github_walk(struct github *github,
+                           const struct github_list *list,
+                           github_visit_fn *visit,
+                           void *ctx,
+                           struct err *err);

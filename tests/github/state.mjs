@@ -78,6 +78,7 @@ export class World {
             id: this.id(), owner, name, full_name: input.full_name, default_branch: 'main',
             private: false, archived: false, drafts: true, installed: true, git_dir: null,
             collaborators: {}, issues: new Map(), comments: new Map(), pulls: new Map(), lastNumber: 0,
+            reviews: new Map(), reviewComments: new Map(),
         };
         const { issues = [], renamed_from = [], full_name, ...settings } = input;
         Object.assign(repository, settings);
@@ -150,6 +151,24 @@ export class World {
         pull.history.push({ at: now(), title: pull.title, body: pull.body });
     }
 
+    /// A review with its comments on code, as described at the top of server.mjs.
+    addReview(repository, pull, { user, body = '', state = 'COMMENTED', comments = [] }) {
+        const review = { id: this.id(), pull_number: pull.number, user, body, state, submitted_at: now() };
+        this.addPerson(user);
+        repository.reviews.set(review.id, review);
+        const written = comments.map((comment) => this.addReviewComment(repository, review, comment));
+        return { ...review, comments: written };
+    }
+
+    addReviewComment(repository, review, { path, line = null, diff_hunk = '', body, in_reply_to_id, subject_type = 'line' }) {
+        const comment = {
+            id: this.id(), review_id: review.id, pull_number: review.pull_number, user: review.user, path, line, diff_hunk,
+            body, in_reply_to_id, subject_type, reactions: [], created_at: now(), updated_at: now(),
+        };
+        repository.reviewComments.set(comment.id, comment);
+        return comment;
+    }
+
     /// Everything, as plain JSON, for a test to look at.
     snapshot() {
         const values = (map) => [...map.values()];
@@ -163,7 +182,13 @@ export class World {
                     comments: values(repository.comments).filter((c) => c.issue_number === issue.number),
                 })),
                 comments: undefined, // listed with their issues
-                pulls: values(repository.pulls),
+                pulls: values(repository.pulls).map((pull) => ({
+                    ...pull,
+                    reviews: values(repository.reviews).filter((r) => r.pull_number === pull.number),
+                    review_comments: values(repository.reviewComments).filter((c) => c.pull_number === pull.number),
+                })),
+                reviews: undefined,
+                reviewComments: undefined,
             })),
         };
     }

@@ -172,6 +172,14 @@ world_control(const char *method, const char *path, json_t *body)
 }
 
 json_t *
+world_post(const char *path, json_t *body)
+{
+    auto_free char *whole = str_printf("repos/" REPO "/%s", path);
+
+    return github_control(stand_in, "POST", whole ? whole : "", body);
+}
+
+json_t *
 world_repository(void)
 {
     return github_control(stand_in, "GET", "repos/" REPO, NULL);
