@@ -61,7 +61,7 @@ TEST(the_comments_of_one_review_are_handed_over)
 {
     static const char expected[] = "ann a.c:0/22 [" HUNK "] first \xe2\x98\x83\n"
                                    "ann b.c:0/10 [@@ -9,9 +3,1 @@\n a\n+b\n-c\n\\ No newline] \n"
-                                   "ann c.c:0/0 [] whole file\n"
+                                   "ann c.c:0/0 [@@ -1 +1 @@\n+x] whole file\n"
                                    "ann a.c:0/0 [@@ -x +y] answers again\n";
 
     for (int mode = AS_APP; mode <= AS_USER; mode++) {
@@ -73,12 +73,13 @@ TEST(the_comments_of_one_review_are_handed_over)
 
         json_t *const review = world_post(
             "pulls/8/reviews",
-            json_pack("{s:s, s:[{s:s,s:s,s:s}, {s:s,s:s,s:s}, {s:s,s:s,s:s}, {s:s,s:s,s:s,s:I}]}",
-                      "user", "ann", "comments", "path", "a.c", "diff_hunk", HUNK, "body",
-                      "first \xe2\x98\x83", "path", "b.c", "diff_hunk",
-                      "@@ -9,9 +3,1 @@\n a\n+b\n-c\n\\ No newline", "body", "", "path", "c.c",
-                      "subject_type", "file", "body", "whole file", "path", "a.c", "diff_hunk",
-                      "@@ -x +y", "body", "again", "in_reply_to_id", other));
+            json_pack(
+                "{s:s, s:[{s:s,s:s,s:s}, {s:s,s:s,s:s}, {s:s,s:s,s:s,s:s}, {s:s,s:s,s:s,s:I}]}",
+                "user", "ann", "comments", "path", "a.c", "diff_hunk", HUNK, "body",
+                "first \xe2\x98\x83", "path", "b.c", "diff_hunk",
+                "@@ -9,9 +3,1 @@\n a\n+b\n-c\n\\ No newline", "body", "", "path", "c.c",
+                "diff_hunk", "@@ -1 +1 @@\n+x", "subject_type", "file", "body", "whole file",
+                "path", "a.c", "diff_hunk", "@@ -x +y", "body", "again", "in_reply_to_id", other));
         CHECK_OK(github_each_review_comment(github, REPO, PULL, js_int(review, "id", 0),
                                             note_comment, &notes, &err),
                  err);
@@ -135,6 +136,7 @@ TEST(threads_are_answered_and_the_answer_is_found)
         int64_t found;
 
         write_answer("mallory", thread, MARKER " forged");
+        write_answer(authors[mode], thread, "without it");
         CHECK_INT(github_find_reply(github, REPO, PULL, thread, MARKER, &found, &err),
                   ERR_NOTFOUND);
         CHECK_OK(github_reply_to_thread(github, REPO, PULL, other, MARKER " elsewhere", &id, &err),
@@ -148,7 +150,7 @@ TEST(threads_are_answered_and_the_answer_is_found)
         CHECK_INT(found, id);
 
         json_t *const state = world_repository();
-        const json_t *const answer = js_at(state, "pulls.0.review_comments.4");
+        const json_t *const answer = js_at(state, "pulls.0.review_comments.5");
         CHECK_INT(js_int(answer, "id", 0), id);
         CHECK_INT(js_int(answer, "in_reply_to_id", 0), thread);
         CHECK_STR(js_str(answer, "user"), authors[mode]);
