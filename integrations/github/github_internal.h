@@ -7,10 +7,12 @@
 #include "server/web.h"
 
 #define GITHUB_PATH_BYTES 4096U
-#define GITHUB_PAGE_SIZE 100                  /* the largest that GitHub gives */
-#define GITHUB_PAGES 100                      /* then it is enough */
+#define GITHUB_PAGE_SIZE 100                   /* the largest that GitHub gives */
+#define GITHUB_PAGES 100                       /* then it is enough */
 #define GITHUB_TIMEOUT_MS (15 * MS_PER_SECOND) /* GitHub itself gives up a request after 10 s */
-#define GITHUB_PAGE_BYTES (64U * 1024 * 1024) /* a hundred comments of the longest, escaped */
+#define GITHUB_PAGE_BYTES (64U * 1024 * 1024)  /* a hundred comments of the longest, escaped */
+
+#define GITHUB_UNCHANGED 304 /* the status, when an ETag was sent */
 
 struct github {
     struct github_options options;
@@ -19,6 +21,7 @@ struct github {
     char *origin; /* "https://api.github.com": where credentials may go */
     char *login;  /* once known */
     int64_t retry_after_ms;
+    bool drafts_refused;
 };
 
 struct github_call {
@@ -26,11 +29,23 @@ struct github_call {
     const char *url;        /* whole, or beginning with '/': below the API's URL */
     const char *repository; /* whose token; NULL: as the App itself, or as the machine user */
     const json_t *body;     /* or NULL */
+    const char
+        *etag; /* of the answer that is known: the same again is told by status 304; or NULL */
 };
 
 /* One call: the token found or made, the answer judged; a token that is refused is renewed, once.
- * `ret_next` (may be NULL): the next page's URL, or NULL.
- * Owns: *ret_json (json_decref()) and *ret_next (free()) are the caller's.   Errors: as in
+ * `answer`, empty before, is filled in on failure too, with what came.   Owns: it is the caller's,
+ * web_answer_done().   Errors: as in github.h. */
+MUST_CHECK int github_exchange(struct github *github,
+                               const struct github_call *call,
+                               struct web_answer *answer,
+                               struct err *err);
+
+/* The answer as JSON.  Owns: *ret_json is the caller's, json_decref().   Errors: ERR_REMOTE. */
+MUST_CHECK int github_parse(const struct web_answer *answer, json_t **ret_json, struct err *err);
+
+/* As github_exchange(), for an answer that is JSON.  `ret_next` (may be NULL): the next page's URL,
+ * or NULL. Owns: *ret_json (json_decref()) and *ret_next (free()) are the caller's.   Errors: as in
  * github.h. */
 MUST_CHECK int github_call(struct github *github,
                            const struct github_call *call,
@@ -52,6 +67,11 @@ github_append_repository(struct strbuf *path, const char *repository, struct err
 /* Append one path segment, escaped.  Errors: ERR_INVALID it is empty, "." or "..", which a URL
  * would lose. */
 MUST_CHECK int github_append_segment(struct strbuf *path, const char *segment, struct err *err);
+
+/* "/repos/OWNER/NAME" and `rest`.  Owns: *ret_path is the caller's, free().  Errors: as above;
+ * ERR_LIMIT too long. */
+MUST_CHECK int
+github_repository_path(const char *repository, const char *rest, char **ret_path, struct err *err);
 
 /* Make a call about a repository.  `rest`: the path after "/repos/OWNER/NAME". As github_call(). */
 MUST_CHECK int github_call_repository(struct github *github,

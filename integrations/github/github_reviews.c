@@ -42,7 +42,7 @@ last_line_of_hunk(const char *hunk)
         const char mark = body[1];
 
         is_removed =
-            mark == '-' || (mark == '\\' && is_removed); /* "\\ No newline at end of file" */
+            mark == '-' || (mark == '\\' && is_removed); /* "\ No newline at end of file" */
         old_line += mark == ' ' || mark == '-';
         new_line += mark == ' ' || mark == '+';
     }

@@ -52,18 +52,6 @@ github_is_ours(struct github *github, const json_t *comment, bool *ret_ours, str
 
 /* --- Lists */
 
-/* The address of the first page. */
-static int
-first_page(const struct github_list *list, char **ret_url, struct err *err)
-{
-    AUTO_DONE(strbuf_done) struct strbuf path = STRBUF_INIT(GITHUB_PATH_BYTES);
-
-    if (list->repository && github_append_repository(&path, list->repository, err))
-        return err->code;
-    strbuf_add_str(&path, list->path);
-    return strbuf_take(&path, ret_url, err);
-}
-
 /* Read the page at *url; *url becomes the next page's, or NULL. */
 static int
 read_page(struct github *github,
@@ -92,7 +80,8 @@ github_walk(struct github *github,
 {
     auto_free char *url = NULL;
     bool enough = false;
-    int result = first_page(list, &url, err);
+    int result = list->repository ? github_repository_path(list->repository, list->path, &url, err)
+                                  : str_set(&url, list->path, err);
 
     for (int count = 0; result == 0 && url && !enough; count++) {
         AUTO(js_free) json_t *page = NULL;

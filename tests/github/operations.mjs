@@ -8,7 +8,7 @@ import {
 } from './common.mjs';
 import { ApiError, forbidden, invalid, notFound } from './errors.mjs';
 import { REVIEW_OPERATIONS } from './reviews.mjs';
-import { branchCommit, hasNewCommits } from './state.mjs';
+import { branchCommit, hasNewCommits, merges } from './state.mjs';
 
 // --- The App and its tokens
 
@@ -177,11 +177,14 @@ function createPull({ world, shapes, actor, repository, body }) {
     return { status: 201, body: shapes.pull(repository, pull, people(world)) };
 }
 
-/// An open pull request follows its branch.
+/// An open pull request follows its branch; whether it can be merged is found out where there is git.
 function refreshHead(repository, pull) {
     const head = pull.state === 'open' ? branchCommit(repository, pull.head) : null;
-    if (head)
-        pull.head_sha = head;
+    if (!head)
+        return pull;
+    pull.head_sha = head;
+    if (repository.git_dir && !pull.mergeable_set)
+        pull.mergeable = merges(repository, pull.base, pull.head);
     return pull;
 }
 

@@ -123,6 +123,10 @@ export class Shapes {
             created_at: pull.created_at, updated_at: pull.updated_at, closed_at: closed,
             merged_at: pull.merged ? closed : null, labels: [], assignees: [], assignee: null, milestone: null,
         };
-        return simple ? answer : { ...answer, merged: pull.merged, merged_by: null };
+        if (simple)
+            return answer;
+        const mergeable = pull.state === 'open' ? pull.mergeable : null;
+        const mergeable_state = { true: 'clean', false: 'dirty', null: 'unknown' }[mergeable];
+        return { ...answer, merged: pull.merged, merged_by: null, mergeable, mergeable_state };
     }
 }

@@ -138,6 +138,7 @@ export class World {
         const pull = {
             id: issue.id, number: issue.number, title, body, user: login, head, base, draft: Boolean(draft),
             head_sha: commits.head, base_sha: commits.base, head_repository: repository.id, state: 'open', merged: false,
+            mergeable: true, mergeable_set: false,
             created_at: now(), updated_at: now(), history: [{ at: now(), title, body }],
         };
         repository.pulls.set(pull.number, pull);
@@ -145,7 +146,7 @@ export class World {
     }
 
     editPull(repository, pull, changes) {
-        Object.assign(pull, changes, { updated_at: now() });
+        Object.assign(pull, changes, { updated_at: now(), mergeable_set: pull.mergeable_set || 'mergeable' in changes });
         const issue = repository.issues.get(pull.number);
         Object.assign(issue, { title: pull.title, body: pull.body ?? '', state: pull.state });
         pull.history.push({ at: now(), title: pull.title, body: pull.body });
@@ -214,4 +215,9 @@ export function branchCommit(repository, branch) {
 /// Does `head` have commits that `base` lacks?
 export function hasNewCommits(repository, base, head) {
     return !repository.git_dir || git(repository, 'rev-list', '-n1', head, `^${base}`) !== '';
+}
+
+/// Can one branch be merged into another without conflicts?
+export function merges(repository, base, head) {
+    return git(repository, 'merge-tree', '--write-tree', `refs/heads/${base}`, `refs/heads/${head}`) !== null;
 }
