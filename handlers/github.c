@@ -7,7 +7,7 @@
 #include "handlers/settings/settings.h"
 #include "handlers/thread/comments.h"
 #include "handlers/thread/report.h"
-#include "integrations/github.h"
+#include "integrations/github/github.h"
 #include "server/base/str.h"
 #include "server/http/http.h"
 #include "server/store/delivery.h"

@@ -10,7 +10,7 @@
 #include "handlers/timer.h"
 #include "handlers/worker.h"
 #include "integrations/git/repo.h"
-#include "integrations/github.h"
+#include "integrations/github/github.h"
 #include "server/base/crypto.h"
 #include "server/base/fs.h"
 #include "server/base/log.h"

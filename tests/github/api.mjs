@@ -1,5 +1,7 @@
 // One API request from its bytes to its answer: faults, header rules, the description, who asks, what
 // it does. Every request is noted; what GitHub would refuse or its documentation forbids is a violation.
+import { createHash } from 'node:crypto';
+
 import { authenticate, checkHeaders } from './access.mjs';
 import { ApiError, invalid } from './errors.mjs';
 import { faultAnswer } from './faults.mjs';
@@ -36,6 +38,21 @@ function parseBody(bytes) {
 /// An answer to git that never arrives, although everything was carried out.
 function lost(response) {
     return { setHeader() {}, writeHead() {}, write() {}, end: () => response.destroy() };
+}
+
+/// The answer's bytes and headers; what has not changed since the asker's ETag is not sent again.
+function finish({ method, condition }, { status, body, headers = {} }) {
+    const text = Buffer.from(JSON.stringify(body));
+    const etag = `W/"${createHash('sha256').update(text).digest('hex')}"`;
+    if (method === 'GET' && status === 200 && condition === etag)
+        return { status: 304, text: '', headers: { ...headers, etag } };
+    return {
+        status, text,
+        headers: {
+            'content-type': 'application/json; charset=utf-8', 'content-length': text.length,
+            ...(method === 'GET' && status === 200 ? { etag } : {}), ...headers,
+        },
+    };
 }
 
 export class Api {
@@ -107,13 +124,12 @@ export class Api {
         }
     }
 
-    send(entry, response, { status, body, headers = {} }, fault) {
-        const text = Buffer.from(JSON.stringify(body));
+    send(entry, response, answer, fault) {
+        const { status, text, headers } = finish(entry, answer);
         entry.status = status;
-        this.remaining = Math.max(this.remaining - 1, 0);
+        if (status !== 304)
+            this.remaining = Math.max(this.remaining - 1, 0);
         response.writeHead(status, {
-            'content-type': 'application/json; charset=utf-8',
-            'content-length': text.length,
             'x-github-media-type': 'github.v3; format=json',
             'x-ratelimit-limit': String(RATE_LIMIT),
             'x-ratelimit-remaining': String(this.remaining),
@@ -128,7 +144,8 @@ export class Api {
     }
 
     note(request) {
-        const entry = { method: request.method, url: request.url, at: Date.now(), operation: null, actor: null, status: null };
+        const entry = { method: request.method, url: request.url, at: Date.now(), operation: null, actor: null, status: null,
+            condition: request.headers['if-none-match'] ?? null };
         this.requests.push(entry);
         return entry;
     }

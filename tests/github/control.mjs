@@ -43,6 +43,18 @@ function editPull({ world }, [owner, name, number], body) {
     return pull;
 }
 
+/// Opened by somebody; its commits are made up.
+function createPull({ world }, [owner, name], { user = 'ann', head = 'topic', base = 'main', ...rest }) {
+    const repository = pickRepository(world, owner, name);
+    const commits = { head: '6dcb09b5b57875f334f61aebed695e2e4193db5e', base: '9c48853fa3dc5c1c3d6f1f1cd1f2743e72652840' };
+    return world.addPull(repository, user, { title: 'A title', ...rest, head, base }, commits);
+}
+
+function createReview({ world }, [owner, name, number], body) {
+    const repository = pickRepository(world, owner, name);
+    return world.addReview(repository, found(repository.pulls.get(Number(number)), 'pull request'), body);
+}
+
 function readRepository({ world }, [owner, name]) {
     const { full_name } = pickRepository(world, owner, name);
     return world.snapshot().repositories.find((repository) => repository.full_name === full_name);
@@ -93,6 +105,8 @@ const ROUTES = [
     ['PATCH', `repos/${SEGMENT}/${SEGMENT}/issues/${SEGMENT}`, editIssue],
     ['POST', `repos/${SEGMENT}/${SEGMENT}/issues/${SEGMENT}/comments`, createComments],
     ['PATCH', `repos/${SEGMENT}/${SEGMENT}/pulls/${SEGMENT}`, editPull],
+    ['POST', `repos/${SEGMENT}/${SEGMENT}/pulls`, createPull],
+    ['POST', `repos/${SEGMENT}/${SEGMENT}/pulls/${SEGMENT}/reviews`, createReview],
 ].map(([method, path, run]) => ({ method, pattern: new RegExp(`^/_control/${path}$`), run }));
 
 export function makeControl(parts) {

@@ -2,66 +2,13 @@
 // returns { status, body, headers? } or throws an ApiError. `access` says who may; none: the handler
 // looks itself.
 import { permissionOf, requireAccess } from './access.mjs';
+import {
+    checkLengths, findComment, findIssue, findPull, listReactions, metadata, paginate, people, react, readIssues, readPulls,
+    writeIssues, writePulls,
+} from './common.mjs';
 import { ApiError, forbidden, invalid, notFound } from './errors.mjs';
-import { branchCommit, hasNewCommits } from './state.mjs';
-
-const MAX_BODY = 65536;
-const MAX_TITLE = 256;
-
-const people = (world) => (login) => world.person(login) ?? world.addPerson(login);
-
-function checkLengths(resource, { title, body }) {
-    const errors = [];
-    const over = (text, max) => typeof text === 'string' && [...text].length > max;
-    if (over(title, MAX_TITLE))
-        errors.push({ resource, code: 'custom', field: 'title', message: `title is too long (maximum is ${MAX_TITLE} characters)` });
-    if (over(body, MAX_BODY))
-        errors.push({ resource, code: 'custom', field: 'body', message: `body is too long (maximum is ${MAX_BODY} characters)` });
-    if (errors.length)
-        throw invalid(errors);
-}
-
-function paginate(items, query, url) {
-    const size = Math.min(Number(query.per_page ?? 30), 100);
-    const page = Math.max(Number(query.page ?? 1), 1);
-    const last = Math.max(Math.ceil(items.length / size), 1);
-    const link = (number, rel) => {
-        const target = new URL(url);
-        target.searchParams.set('page', String(number));
-        return `<${target}>; rel="${rel}"`;
-    };
-    const links = [];
-    if (page > 1)
-        links.push(link(page - 1, 'prev'));
-    if (page < last)
-        links.push(link(page + 1, 'next'), link(last, 'last'));
-    if (page > 1)
-        links.push(link(1, 'first'));
-    return { items: items.slice((page - 1) * size, page * size), headers: links.length ? { link: links.join(', ') } : {} };
-}
-
-function findIssue({ repository, params }) {
-    const issue = repository.issues.get(Number(params.issue_number));
-    if (!issue)
-        throw notFound();
-    if (issue.state === 'deleted')
-        throw new ApiError(410, { message: 'This issue was deleted' });
-    return issue;
-}
-
-function findComment({ repository, params }) {
-    const comment = repository.comments.get(Number(params.comment_id));
-    if (!comment)
-        throw notFound();
-    return comment;
-}
-
-function findPull({ repository, params }) {
-    const pull = repository.pulls.get(Number(params.pull_number));
-    if (!pull)
-        throw notFound();
-    return pull;
-}
+import { REVIEW_OPERATIONS } from './reviews.mjs';
+import { branchCommit, hasNewCommits, merges } from './state.mjs';
 
 // --- The App and its tokens
 
@@ -182,18 +129,6 @@ function updateComment(context) {
     return { status: 200, body: shapes.comment(repository, comment, people(world), world.app) };
 }
 
-function react(context, target) {
-    const { world, shapes, actor, body } = context;
-    const fresh = world.addReaction(target, actor.login, body.content);
-    const reaction = target.reactions.find((r) => r.user === actor.login && r.content === body.content);
-    return { status: fresh ? 201 : 200, body: shapes.reaction(reaction, people(world)) };
-}
-
-function listReactions({ world, shapes, query, url }, target) {
-    const { items, headers } = paginate(target.reactions, query, url);
-    return { status: 200, headers, body: items.map((reaction) => shapes.reaction(reaction, people(world))) };
-}
-
 // --- Pull requests
 
 function listPulls({ world, shapes, repository, query, url, violate }) {
@@ -242,11 +177,14 @@ function createPull({ world, shapes, actor, repository, body }) {
     return { status: 201, body: shapes.pull(repository, pull, people(world)) };
 }
 
-/// An open pull request follows its branch.
+/// An open pull request follows its branch; whether it can be merged is found out where there is git.
 function refreshHead(repository, pull) {
     const head = pull.state === 'open' ? branchCommit(repository, pull.head) : null;
-    if (head)
-        pull.head_sha = head;
+    if (!head)
+        return pull;
+    pull.head_sha = head;
+    if (repository.git_dir && !pull.mergeable_set)
+        pull.mergeable = merges(repository, pull.base, pull.head);
     return pull;
 }
 
@@ -263,12 +201,6 @@ function updatePull(context) {
     world.editPull(repository, pull, body);
     return { status: 200, body: shapes.pull(repository, pull, people(world)) };
 }
-
-const metadata = { permissions: { metadata: 'read' }, level: 'read', writes: false };
-const readIssues = { permissions: { issues: 'read', pull_requests: 'read' }, level: 'read', writes: false };
-const writeIssues = { permissions: { issues: 'write', pull_requests: 'write' }, level: 'read', writes: true };
-const readPulls = { permissions: { pull_requests: 'read' }, level: 'read', writes: false };
-const writePulls = { permissions: { pull_requests: 'write' }, level: 'write', writes: true };
 
 const OPERATIONS = {
     'apps/get-authenticated': { run: getApp },
@@ -291,6 +223,7 @@ const OPERATIONS = {
     'pulls/create': { access: writePulls, run: createPull },
     'pulls/get': { access: readPulls, run: getPull },
     'pulls/update': { access: writePulls, run: updatePull },
+    ...REVIEW_OPERATIONS,
 };
 
 /// A renamed repository answers with its permanent address.

@@ -30,8 +30,12 @@
 //   POST   repos/O/R/issues                  as in setup; answers the issue
 //   PATCH  repos/O/R/issues/N                e.g. {"labels": ["draftd"]}; state "deleted" answers 410
 //   POST   repos/O/R/issues/N/comments       {user, body, app_id?, times?}: written by somebody
-//   PATCH  repos/O/R/pulls/N                 e.g. {"state": "closed", "merged": true}; "head_repository": another
+//   PATCH  repos/O/R/pulls/N                 e.g. {"state": "closed", "merged": true}; "mergeable": true, false or null (without: found
+//                                            out where there is git_dir); "head_repository": another
 //                                            id makes it come from a fork, null from one that is gone
+//   POST   repos/O/R/pulls                   {user?, title?, body?, head?, base?, draft?}: opened by somebody
+//   POST   repos/O/R/pulls/N/reviews         {user, body?, state?, comments?: [{path, line?, diff_hunk?, body, in_reply_to_id?,
+//                                            subject_type?}]}: answers the review with its comments
 //   GET, DELETE violations | requests        the lists; emptied.   GET counts: requests by call and status
 //   POST, DELETE faults                      a failure to come (faults.mjs says which); none any more
 //   POST   delay                             {ms}: every answer waits

@@ -85,6 +85,20 @@ export class Shapes {
         return answer;
     }
 
+    reviewComment(repository, comment, people) {
+        const { in_reply_to_id, ...base } = this.base('pulls/create-reply-for-review-comment');
+        const pull = `${this.origin}/repos/${repository.full_name}/pulls`;
+        return {
+            ...base, id: comment.id, pull_request_review_id: comment.review_id, path: comment.path, line: comment.line,
+            original_line: comment.line, start_line: null, original_start_line: null, diff_hunk: comment.diff_hunk,
+            body: comment.body, user: this.user(people(comment.user)), subject_type: comment.subject_type,
+            created_at: comment.created_at, updated_at: comment.updated_at,
+            url: `${pull}/comments/${comment.id}`, pull_request_url: `${pull}/${comment.pull_number}`,
+            html_url: `https://github.com/${repository.full_name}/pull/${comment.pull_number}#discussion_r${comment.id}`,
+            ...(comment.in_reply_to_id ? { in_reply_to_id: comment.in_reply_to_id } : {}),
+        };
+    }
+
     reaction(reaction, people) {
         return {
             ...this.base('reactions/create-for-issue'), id: reaction.id, content: reaction.content,
@@ -109,6 +123,10 @@ export class Shapes {
             created_at: pull.created_at, updated_at: pull.updated_at, closed_at: closed,
             merged_at: pull.merged ? closed : null, labels: [], assignees: [], assignee: null, milestone: null,
         };
-        return simple ? answer : { ...answer, merged: pull.merged, merged_by: null };
+        if (simple)
+            return answer;
+        const mergeable = pull.state === 'open' ? pull.mergeable : null;
+        const mergeable_state = { true: 'clean', false: 'dirty', null: 'unknown' }[mergeable];
+        return { ...answer, merged: pull.merged, merged_by: null, mergeable, mergeable_state };
     }
 }

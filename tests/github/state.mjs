@@ -78,6 +78,7 @@ export class World {
             id: this.id(), owner, name, full_name: input.full_name, default_branch: 'main',
             private: false, archived: false, drafts: true, installed: true, git_dir: null,
             collaborators: {}, issues: new Map(), comments: new Map(), pulls: new Map(), lastNumber: 0,
+            reviews: new Map(), reviewComments: new Map(),
         };
         const { issues = [], renamed_from = [], full_name, ...settings } = input;
         Object.assign(repository, settings);
@@ -137,6 +138,7 @@ export class World {
         const pull = {
             id: issue.id, number: issue.number, title, body, user: login, head, base, draft: Boolean(draft),
             head_sha: commits.head, base_sha: commits.base, head_repository: repository.id, state: 'open', merged: false,
+            mergeable: true, mergeable_set: false,
             created_at: now(), updated_at: now(), history: [{ at: now(), title, body }],
         };
         repository.pulls.set(pull.number, pull);
@@ -144,10 +146,28 @@ export class World {
     }
 
     editPull(repository, pull, changes) {
-        Object.assign(pull, changes, { updated_at: now() });
+        Object.assign(pull, changes, { updated_at: now(), mergeable_set: pull.mergeable_set || 'mergeable' in changes });
         const issue = repository.issues.get(pull.number);
         Object.assign(issue, { title: pull.title, body: pull.body ?? '', state: pull.state });
         pull.history.push({ at: now(), title: pull.title, body: pull.body });
+    }
+
+    /// A review with its comments on code, as described at the top of server.mjs.
+    addReview(repository, pull, { user, body = '', state = 'COMMENTED', comments = [] }) {
+        const review = { id: this.id(), pull_number: pull.number, user, body, state, submitted_at: now() };
+        this.addPerson(user);
+        repository.reviews.set(review.id, review);
+        const written = comments.map((comment) => this.addReviewComment(repository, review, comment));
+        return { ...review, comments: written };
+    }
+
+    addReviewComment(repository, review, { path, line = null, diff_hunk = '', body, in_reply_to_id, subject_type = 'line' }) {
+        const comment = {
+            id: this.id(), review_id: review.id, pull_number: review.pull_number, user: review.user, path, line, diff_hunk,
+            body, in_reply_to_id, subject_type, reactions: [], created_at: now(), updated_at: now(),
+        };
+        repository.reviewComments.set(comment.id, comment);
+        return comment;
     }
 
     /// Everything, as plain JSON, for a test to look at.
@@ -163,7 +183,13 @@ export class World {
                     comments: values(repository.comments).filter((c) => c.issue_number === issue.number),
                 })),
                 comments: undefined, // listed with their issues
-                pulls: values(repository.pulls),
+                pulls: values(repository.pulls).map((pull) => ({
+                    ...pull,
+                    reviews: values(repository.reviews).filter((r) => r.pull_number === pull.number),
+                    review_comments: values(repository.reviewComments).filter((c) => c.pull_number === pull.number),
+                })),
+                reviews: undefined,
+                reviewComments: undefined,
             })),
         };
     }
@@ -189,4 +215,9 @@ export function branchCommit(repository, branch) {
 /// Does `head` have commits that `base` lacks?
 export function hasNewCommits(repository, base, head) {
     return !repository.git_dir || git(repository, 'rev-list', '-n1', head, `^${base}`) !== '';
+}
+
+/// Can one branch be merged into another without conflicts?
+export function merges(repository, base, head) {
+    return git(repository, 'merge-tree', '--write-tree', `refs/heads/${base}`, `refs/heads/${head}`) !== null;
 }

@@ -20,6 +20,10 @@ const CALLS = {
     [`${REPO}/issues/comments/{comment_id}/reactions`]: ['get', 'post'],
     [`${REPO}/pulls`]: ['get', 'post'],
     [`${REPO}/pulls/{pull_number}`]: ['get', 'patch'],
+    [`${REPO}/pulls/{pull_number}/comments`]: ['get'],
+    [`${REPO}/pulls/{pull_number}/comments/{comment_id}/replies`]: ['post'],
+    [`${REPO}/pulls/{pull_number}/reviews/{review_id}/comments`]: ['get'],
+    [`${REPO}/pulls/comments/{comment_id}/reactions`]: ['post'],
 };
 
 function collectReferences(value, found) {

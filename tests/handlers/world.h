@@ -10,7 +10,7 @@
 #include "handlers/intake/permissions.h"
 #include "handlers/settings/settings.h"
 #include "handlers/thread/live.h"
-#include "integrations/github.h"
+#include "integrations/github/github.h"
 #include "server/base/clock.h"
 #include "server/base/fs.h"
 #include "server/base/log.h"

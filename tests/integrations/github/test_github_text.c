@@ -1,5 +1,5 @@
 /* Texts cut to GitHub's size. */
-#include "integrations/github_text.h"
+#include "integrations/github/github_text.h"
 
 #include "server/base/str.h"
 #include "server/base/strbuf.h"

@@ -2,7 +2,7 @@
  * tokens that GitHub gives for it. No network here. */
 #pragma once
 
-#include "integrations/github.h"
+#include "integrations/github/github.h"
 #include "server/base/secret.h"
 
 #include <stdint.h>

@@ -4,16 +4,20 @@
 #include "server/base/err.h"
 #include "server/web.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* 0 for an answer of success (2xx); otherwise `err` filled in with GitHub's own words and the code
- * that integrations/github.h promises. After ERR_LIMIT *ret_retry_after_ms says how long the limit
+ * that github.h promises. After ERR_LIMIT *ret_retry_after_ms says how long the limit
  * lasts from `now_ms` (Unix) on, by retry-after, else by x-ratelimit-reset, else a minute;
  * otherwise it is set to 0. Source: docs.github.com/rest, "Rate limits" and "Troubleshooting". */
 MUST_CHECK int github_check_answer(const struct web_answer *answer,
                                    int64_t now_ms,
                                    int64_t *ret_retry_after_ms,
                                    struct err *err);
+
+/* Does the answer's message, or one of its errors, hold these words? */
+bool github_says(const struct web_answer *answer, const char *words);
 
 /* The URL of the next page out of a Link header (RFC 8288), into a fresh string; NULL when there is
  * none or it does not begin with `origin` ("https://host"), where the credential may go. Owns:

@@ -1,5 +1,5 @@
 /* Cutting texts to GitHub's size without leaving broken characters or open code fences behind. */
-#include "integrations/github_text.h"
+#include "integrations/github/github_text.h"
 
 #include "server/base/str.h"
 #include "server/base/strbuf.h"

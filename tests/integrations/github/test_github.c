@@ -1,13 +1,13 @@
 /* The calls of the GitHub client against the stand-in, which holds every request against GitHub's
  * own description. Each test ends by asking for violations: there must be none. */
-#include "integrations/github.h"
+#include "integrations/github/github.h"
 
 #include "server/base/js.h"
 #include "server/base/str.h"
 #include "server/base/strbuf.h"
 #include "tests/harness/test.h"
-#include "tests/integrations/github_fixture.h"
-#include "tests/integrations/github_world.h"
+#include "tests/integrations/github/github_fixture.h"
+#include "tests/integrations/github/github_world.h"
 
 static void
 check_text(const json_t *state, const char *path, const char *expected)
@@ -404,16 +404,19 @@ TEST(pull_requests_that_github_refuses)
     CHECK_CONTAINS(err.msg, "No commits between main and main");
     CHECK_OK(github_create_pull(github, REPO, &new_pull, &pull, &err), err);
     github_pull_done(&pull);
-    CHECK_INT(github_create_pull(github, REPO, &new_pull, &pull, &err), ERR_INVALID);
-    CHECK_CONTAINS(err.msg, "A pull request already exists for acme:draftd/7-fix.");
+    CHECK_INT(github_create_pull(github, REPO, &new_pull, &pull, &err), ERR_CONFLICT);
+    CHECK_CONTAINS(err.msg, "draftd/7-fix: the branch has an open pull request already");
+    CHECK(!github_drafts_refused(github));
     world_control("POST", "setup",
                   json_pack("{s:[{s:s, s:b}]}", "repositories", "full_name", REPO, "drafts", 0));
     CHECK_INT(github_create_pull(github, REPO, &new_pull, &pull, &err), ERR_INVALID);
     CHECK_CONTAINS(err.msg, "Draft pull requests are not supported");
+    CHECK(github_drafts_refused(github));
     world_control("POST", "setup",
                   json_pack("{s:[{s:s, s:b}]}", "repositories", "full_name", REPO, "archived", 1));
     CHECK_INT(github_create_pull(github, REPO, &new_pull, &pull, &err), ERR_DENIED);
     CHECK_CONTAINS(err.msg, "archived");
+    CHECK(!github_drafts_refused(github));
     CHECK_INT(world_end(github), 0);
 }
 

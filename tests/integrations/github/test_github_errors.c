@@ -1,5 +1,5 @@
 /* What GitHub's answers mean. */
-#include "integrations/github_errors.h"
+#include "integrations/github/github_errors.h"
 
 #include "server/base/clock.h"
 #include "tests/harness/test.h"

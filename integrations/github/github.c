@@ -1,7 +1,7 @@
 /* The GitHub client itself: who we are, what people may do, repositories, git's credential. */
-#include "integrations/github.h"
+#include "integrations/github/github.h"
 
-#include "integrations/github_internal.h"
+#include "integrations/github/github_internal.h"
 
 #include "server/base/str.h"
 

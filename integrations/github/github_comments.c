@@ -1,8 +1,8 @@
 /* Comments and reactions on GitHub's issues and pull requests. */
-#include "integrations/github.h"
+#include "integrations/github/github.h"
 
-#include "integrations/github_internal.h"
-#include "integrations/github_text.h"
+#include "integrations/github/github_internal.h"
+#include "integrations/github/github_text.h"
 
 #include "server/base/clock.h"
 #include "server/base/str.h"
@@ -10,29 +10,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Send {"body": ...}, of a length that GitHub takes. `rest` is NULL when there was no memory for
- * it.
- */
-static int
-send_body(struct github *github,
-          const char *method,
-          const char *repository,
-          const char *rest,
-          const char *body,
-          json_t **ret_json,
-          struct err *err)
-{
-    auto_free char *fitted = NULL;
-    const int result = github_fit_body(body, GITHUB_BODY_CHARS, &fitted, err);
-
-    if (result)
-        return result;
-    AUTO(js_free) json_t *object = json_pack("{s:s}", "body", fitted);
-    if (!rest || !object)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    return github_call_repository(github, method, repository, rest, object, ret_json, err);
-}
 
 int
 github_create_comment(struct github *github,
@@ -45,7 +22,7 @@ github_create_comment(struct github *github,
     auto_free char *rest = str_printf("/issues/%" PRId64 "/comments", issue);
     AUTO(js_free) json_t *json = NULL;
 
-    if (send_body(github, "POST", repository, rest, body, &json, err))
+    if (github_send_body(github, "POST", repository, rest, body, &json, err))
         return err_wrap(err, "commenting on %.200s#%" PRId64, repository, issue);
     const int64_t id = js_int(json, "id", 0);
     if (id <= 0)
@@ -64,75 +41,29 @@ github_edit_comment(struct github *github,
     auto_free char *rest = str_printf("/issues/comments/%" PRId64, comment);
     AUTO(js_free) json_t *json = NULL;
 
-    if (send_body(github, "PATCH", repository, rest, body, &json, err))
+    if (github_send_body(github, "PATCH", repository, rest, body, &json, err))
         return err_wrap(err, "editing comment %" PRId64 " of %.200s", comment, repository);
     return 0;
 }
 
 /* --- Reading */
 
-/* What is done with a comment; *ret_enough: no other is wanted. */
-typedef int visit_fn(void *ctx, const json_t *comment, bool *ret_enough, struct err *err);
-
-/* Read the page at *url; *url becomes the next page's, or NULL. */
-static int
-read_page(
-    struct github *github, const char *repository, char **url, json_t **ret_page, struct err *err)
-{
-    const struct github_call call = {.method = "GET", .url = *url, .repository = repository};
-    char *next = NULL;
-    const int result = github_call(github, &call, ret_page, &next, err);
-
-    if (result)
-        return result;
-    free(*url);
-    *url = next;
-    return 0;
-}
-
-/* Visit the comments at *url and on the pages behind it. */
-static int
-walk_pages(struct github *github,
-           const char *repository,
-           char **url,
-           visit_fn *visit,
-           void *ctx,
-           struct err *err)
-{
-    bool enough = false;
-    int result = 0;
-
-    for (int count = 0; result == 0 && *url && !enough; count++) {
-        AUTO(js_free) json_t *page = NULL;
-
-        if (count == GITHUB_PAGES)
-            return err_set(err, ERR_REMOTE, "there are too many to look through");
-        result = read_page(github, repository, url, &page, err);
-        for (size_t i = 0; result == 0 && !enough && i < json_array_size(page); i++)
-            result = visit(ctx, json_array_get(page, i), &enough, err);
-    }
-    return result;
-}
-
 /* Visit an issue's comments, oldest first. */
 static int
 walk_comments(struct github *github,
               const char *repository,
               int64_t issue,
-              visit_fn *visit,
+              github_visit_fn *visit,
               void *ctx,
               struct err *err)
 {
-    AUTO_DONE(strbuf_done) struct strbuf path = STRBUF_INIT(GITHUB_PATH_BYTES);
-    auto_free char *url = NULL;
-    int result = github_append_repository(&path, repository, err);
+    auto_free char *path =
+        str_printf("/issues/%" PRId64 "/comments?per_page=%d", issue, GITHUB_PAGE_SIZE);
+    const struct github_list list = {.repository = repository, .path = path};
 
-    strbuf_addf(&path, "/issues/%" PRId64 "/comments?per_page=%d", issue, GITHUB_PAGE_SIZE);
-    if (result == 0)
-        result = strbuf_take(&path, &url, err);
-    if (result == 0)
-        result = walk_pages(github, repository, &url, visit, ctx, err);
-    if (result)
+    if (!path)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (github_walk(github, &list, visit, ctx, err))
         return err_wrap(err, "reading the comments of %.200s#%" PRId64, repository, issue);
     return 0;
 }
@@ -153,8 +84,7 @@ hand_over(void *ctx, const json_t *comment, bool *ret_enough, struct err *err)
     return reading->each(reading->ctx,
                          &(struct github_comment){
                              .author = js_str(comment, "user.login"),
-                             .by_program = str_equal(js_str(comment, "user.type"), "Bot") ||
-                                           js_at(comment, "performed_via_github_app.id"),
+                             .by_program = github_by_program(comment),
                              .created_ms = clock_parse(js_str(comment, "created_at"), 0),
                              .body = body ? body : "",
                          },
@@ -174,24 +104,6 @@ github_each_comment(struct github *github,
     return walk_comments(github, repository, issue, hand_over, &reading, err);
 }
 
-/* Did we write it?  Anybody can copy a marker into a comment of theirs. */
-static int
-is_ours(struct github *github, const json_t *comment, bool *ret_ours, struct err *err)
-{
-    const int64_t app_id = github->options.app_id;
-    const char *const author = js_str(comment, "user.login");
-    auto_free char *login = NULL;
-
-    if (app_id != 0 && js_int(comment, "performed_via_github_app.id", 0) == app_id) {
-        *ret_ours = true;
-        return 0;
-    }
-    const int result = github_login(github, &login, err);
-    if (result == 0)
-        *ret_ours = author && str_equal_nocase(author, login);
-    return result;
-}
-
 /* What github_find_comment() was asked for. */
 struct search {
     struct github *github;
@@ -207,7 +119,7 @@ look_at(void *ctx, const json_t *comment, bool *ret_enough, struct err *err)
 
     if (!body || !strstr(body, search->marker))
         return 0;
-    const int result = is_ours(search->github, comment, ret_enough, err);
+    const int result = github_is_ours(search->github, comment, ret_enough, err);
     if (result == 0 && *ret_enough)
         search->id = js_int(comment, "id", 0);
     return result;

@@ -1,5 +1,5 @@
 /* See github_errors.h. */
-#include "integrations/github_errors.h"
+#include "integrations/github/github_errors.h"
 
 #include "server/base/clock.h"
 #include "server/base/js.h"
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define MAX_WORDS_BYTES 400U
+#define MAX_SAID_BYTES (64U * 1024)
 #define LIMIT_DEFAULT_MS (60 * MS_PER_SECOND)
 #define LIMIT_LONGEST_MS MS_PER_DAY
 
@@ -103,7 +104,7 @@ github_check_answer(const struct web_answer *answer,
                     int64_t *ret_retry_after_ms,
                     struct err *err)
 {
-    AUTO_DONE(strbuf_done) struct strbuf words_buf = STRBUF_INIT(64 * 1024);
+    AUTO_DONE(strbuf_done) struct strbuf words_buf = STRBUF_INIT(MAX_SAID_BYTES);
     const long status = answer->status;
 
     *ret_retry_after_ms = 0;
@@ -130,6 +131,15 @@ github_check_answer(const struct web_answer *answer,
     if (status >= 400 && status < 500)
         return err_set(err, ERR_INVALID, "GitHub refused it (%ld: %s)", status, words);
     return err_set(err, ERR_REMOTE, "GitHub failed (%ld: %s)", status, words);
+}
+
+bool
+github_says(const struct web_answer *answer, const char *words)
+{
+    AUTO_DONE(strbuf_done) struct strbuf said = STRBUF_INIT(MAX_SAID_BYTES);
+
+    append_words(&said, bytes_of(answer->body.ptr, answer->body.len));
+    return contains_nocase(strbuf_str(&said), words);
 }
 
 /* Does one parameter list ("; rel=\"next\"; title=x", up to the comma) name this relation? */

@@ -1,5 +1,5 @@
 /* The App's JSON web token, held against openssl's verification, and the cache of tokens. */
-#include "integrations/github_app.h"
+#include "integrations/github/github_app.h"
 
 #include "server/base/clock.h"
 #include "server/base/crypto.h"

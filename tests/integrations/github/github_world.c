@@ -1,11 +1,11 @@
 /* See github_world.h. */
-#include "tests/integrations/github_world.h"
+#include "tests/integrations/github/github_world.h"
 
 #include "server/base/fs.h"
 #include "server/base/js.h"
 #include "server/base/str.h"
 #include "tests/harness/child.h"
-#include "tests/integrations/github_fixture.h"
+#include "tests/integrations/github/github_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,6 +169,14 @@ void
 world_control(const char *method, const char *path, json_t *body)
 {
     github_control_do(stand_in, method, path, body);
+}
+
+json_t *
+world_post(const char *path, json_t *body)
+{
+    auto_free char *whole = str_printf("repos/" REPO "/%s", path);
+
+    return github_control(stand_in, "POST", whole ? whole : "", body);
 }
 
 json_t *

@@ -3,7 +3,7 @@
  * issue 7. One per program. */
 #pragma once
 
-#include "integrations/github.h"
+#include "integrations/github/github.h"
 
 #include <jansson.h>
 
@@ -37,6 +37,10 @@ int64_t world_calls(const char *operation);
 
 /* A control call; `body` is taken over. */
 void world_control(const char *method, const char *path, json_t *body);
+
+/* A control call about the repository, "pulls/8/reviews".  Owns: the answer is the caller's,
+ * json_decref(); `body` is taken over. */
+json_t *world_post(const char *path, json_t *body);
 
 /* What the repository holds.  Owns: the caller's, json_decref(). */
 json_t *world_repository(void);

@@ -1,14 +1,14 @@
 /* Where the GitHub client's calls fail: tokens that end or are refused, rate limits, broken
  * answers, missing permissions. Against the stand-in; not even then may a request break GitHub's
  * rules. */
-#include "integrations/github.h"
+#include "integrations/github/github.h"
 
 #include "server/base/clock.h"
 #include "server/base/js.h"
 #include "server/base/str.h"
 #include "tests/harness/test.h"
-#include "tests/integrations/github_fixture.h"
-#include "tests/integrations/github_world.h"
+#include "tests/integrations/github/github_fixture.h"
+#include "tests/integrations/github/github_world.h"
 
 #include <pthread.h>
 

@@ -1,7 +1,7 @@
 /* Making a call to GitHub: addresses, headers, tokens and their renewal. */
-#include "integrations/github_app.h"
-#include "integrations/github_errors.h"
-#include "integrations/github_internal.h"
+#include "integrations/github/github_app.h"
+#include "integrations/github/github_errors.h"
+#include "integrations/github/github_internal.h"
 
 #include "server/base/clock.h"
 #include "server/base/str.h"
@@ -17,14 +17,15 @@ exchange(struct github *github,
          struct web_answer *ret_answer,
          struct err *err)
 {
-    static const char *const headers[] = {"Accept: application/vnd.github+json",
-                                          "X-GitHub-Api-Version: 2022-11-28", NULL};
+    auto_free char *condition = call->etag ? str_printf("If-None-Match: %s", call->etag) : NULL;
+    const char *const headers[] = {"Accept: application/vnd.github+json",
+                                   "X-GitHub-Api-Version: 2022-11-28", condition, NULL};
     auto_free char *url = call->url[0] == '/'
                               ? str_printf("%s%s", github->options.api_url, call->url)
                               : str_dup(call->url);
     auto_free char *body = NULL;
 
-    if (!url)
+    if (!url || (call->etag && !condition))
         return err_set(err, ERR_NOMEM, "out of memory");
     if (call->body) {
         const int result = js_dump(call->body, &body, err);
@@ -57,11 +58,13 @@ checked_exchange(struct github *github,
 
     if (result)
         return result;
+    if (call->etag && answer->status == GITHUB_UNCHANGED)
+        return 0;
     return github_check_answer(answer, clock_now_ms(), &github->retry_after_ms, err);
 }
 
-static int
-parse(const struct web_answer *answer, json_t **ret_json, struct err *err)
+int
+github_parse(const struct web_answer *answer, json_t **ret_json, struct err *err)
 {
     const int result = js_parse(bytes_of(answer->body.ptr, answer->body.len), ret_json, err);
 
@@ -72,36 +75,42 @@ parse(const struct web_answer *answer, json_t **ret_json, struct err *err)
 
 /* --- Tokens */
 
-/* A call as the App itself, whose answer is an object. */
+/* A call as the App itself. */
+static int
+exchange_as_app(struct github *github,
+                const struct github_call *call,
+                struct web_answer *answer,
+                struct err *err)
+{
+    AUTO(secret_free) struct secret *token = NULL;
+    const int result = github_app_sign(github->options.app_id, github->options.app_private_key,
+                                       clock_now_ms(), &token, err);
+
+    return result ? result : checked_exchange(github, call, token, answer, err);
+}
+
 static int
 call_as_app(struct github *github,
             const struct github_call *call,
             json_t **ret_json,
             struct err *err)
 {
-    AUTO(secret_free) struct secret *token = NULL;
     AUTO_DONE(web_answer_done) struct web_answer answer = {0};
-    int result = github_app_sign(github->options.app_id, github->options.app_private_key,
-                                 clock_now_ms(), &token, err);
+    const int result = exchange_as_app(github, call, &answer, err);
 
-    if (result == 0)
-        result = checked_exchange(github, call, token, &answer, err);
-    return result ? result : parse(&answer, ret_json, err);
+    return result ? result : github_parse(&answer, ret_json, err);
 }
 
 static int
 find_installation(struct github *github, const char *repository, int64_t *ret_id, struct err *err)
 {
-    AUTO_DONE(strbuf_done) struct strbuf path = STRBUF_INIT(GITHUB_PATH_BYTES);
+    auto_free char *path = NULL;
     AUTO(js_free) json_t *json = NULL;
-    int result = github_append_repository(&path, repository, err);
+    int result = github_repository_path(repository, "/installation", &path, err);
 
     if (result)
         return result;
-    strbuf_add_str(&path, "/installation");
-    if (!strbuf_ok(&path))
-        return err_set(err, path.failed, "the path is too long");
-    const struct github_call call = {.method = "GET", .url = strbuf_str(&path)};
+    const struct github_call call = {.method = "GET", .url = path};
     result = call_as_app(github, &call, &json, err);
     if (result == ERR_NOTFOUND)
         return err_set(err, ERR_DENIED,
@@ -182,10 +191,10 @@ github_forget_token(struct github *github, const char *repository)
 
 /* The call with a token of the repository; a refused one is renewed once. */
 static int
-call_with_token(struct github *github,
-                const struct github_call *call,
-                struct web_answer *answer,
-                struct err *err)
+exchange_with_token(struct github *github,
+                    const struct github_call *call,
+                    struct web_answer *answer,
+                    struct err *err)
 {
     const bool renewable = github->options.app_id != 0;
 
@@ -204,6 +213,18 @@ call_with_token(struct github *github,
 }
 
 int
+github_exchange(struct github *github,
+                const struct github_call *call,
+                struct web_answer *answer,
+                struct err *err)
+{
+    github->retry_after_ms = 0;
+    if (!call->repository && github->options.app_id != 0)
+        return exchange_as_app(github, call, answer, err);
+    return exchange_with_token(github, call, answer, err);
+}
+
+int
 github_call(struct github *github,
             const struct github_call *call,
             json_t **ret_json,
@@ -212,14 +233,10 @@ github_call(struct github *github,
 {
     AUTO_DONE(web_answer_done) struct web_answer answer = {0};
     AUTO(js_free) json_t *json = NULL;
-    int result;
+    int result = github_exchange(github, call, &answer, err);
 
-    github->retry_after_ms = 0;
-    if (!call->repository && github->options.app_id != 0)
-        return call_as_app(github, call, ret_json, err);
-    result = call_with_token(github, call, &answer, err);
     if (result == 0)
-        result = parse(&answer, &json, err);
+        result = github_parse(&answer, &json, err);
     if (result == 0 && ret_next)
         result = github_next_page(answer.link, github->origin, ret_next, err);
     if (result)
@@ -259,13 +276,7 @@ github_append_repository(struct strbuf *path, const char *repository, struct err
 }
 
 int
-github_call_repository(struct github *github,
-                       const char *method,
-                       const char *repository,
-                       const char *rest,
-                       const json_t *body,
-                       json_t **ret_json,
-                       struct err *err)
+github_repository_path(const char *repository, const char *rest, char **ret_path, struct err *err)
 {
     AUTO_DONE(strbuf_done) struct strbuf path = STRBUF_INIT(GITHUB_PATH_BYTES);
     const int result = github_append_repository(&path, repository, err);
@@ -275,7 +286,24 @@ github_call_repository(struct github *github,
     strbuf_add_str(&path, rest);
     if (!strbuf_ok(&path))
         return err_set(err, path.failed, "the path of a call to GitHub is too long");
+    return strbuf_take(&path, ret_path, err);
+}
+
+int
+github_call_repository(struct github *github,
+                       const char *method,
+                       const char *repository,
+                       const char *rest,
+                       const json_t *body,
+                       json_t **ret_json,
+                       struct err *err)
+{
+    auto_free char *path = NULL;
+    const int result = github_repository_path(repository, rest, &path, err);
+
+    if (result)
+        return result;
     const struct github_call call = {
-        .method = method, .url = strbuf_str(&path), .repository = repository, .body = body};
+        .method = method, .url = path, .repository = repository, .body = body};
     return github_call(github, &call, ret_json, NULL, err);
 }

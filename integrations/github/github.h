@@ -135,11 +135,17 @@ struct github_pull_new {
     bool draft;
 };
 
+/* Errors: ERR_CONFLICT the branch has an open pull request already (github_find_pull());
+ * ERR_INVALID also where drafts are not supported, which github_drafts_refused() tells. */
 MUST_CHECK int github_create_pull(struct github *github,
                                   const char *repository,
                                   const struct github_pull_new *pull,
                                   struct github_pull *ret_pull,
                                   struct err *err);
+
+/* Did the last github_create_pull() fail because the repository supports no drafts? */
+bool github_drafts_refused(const struct github *github);
+
 /* `title`, `body`: NULL leaves what is there. */
 MUST_CHECK int github_edit_pull(struct github *github,
                                 const char *repository,

@@ -1,5 +1,5 @@
 /* See github_app.h. */
-#include "integrations/github_app.h"
+#include "integrations/github/github_app.h"
 
 #include "server/base/clock.h"
 #include "server/base/crypto.h"

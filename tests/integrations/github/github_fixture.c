@@ -1,5 +1,5 @@
 /* See github_fixture.h. */
-#include "tests/integrations/github_fixture.h"
+#include "tests/integrations/github/github_fixture.h"
 
 #include "server/base/env.h"
 #include "server/base/fs.h"
