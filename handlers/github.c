@@ -1,8 +1,9 @@
-/* See github.h. What goes out: reactions, the status comment, the draft; each looks for its own
+/* See github.h. What goes out is in github_send.c, but for the draft, which looks for its own
  * earlier result first. Signatures: GitHub's documentation "Validating webhook deliveries". */
 #include "handlers/github.h"
 
 #include "handlers/app.h"
+#include "handlers/github_session.h"
 #include "handlers/intake/event.h"
 #include "handlers/settings/settings.h"
 #include "handlers/thread/comments.h"
@@ -124,8 +125,8 @@ open_session(struct app *app,
     return 0;
 }
 
-static struct github *
-client_of(struct session *session)
+struct github *
+github_client(struct session *session)
 {
     return ((struct github_session *)session)->client;
 }
@@ -133,7 +134,7 @@ client_of(struct session *session)
 static void
 close_session(struct session *session)
 {
-    github_free(client_of(session));
+    github_free(github_client(session));
     free(session);
 }
 
@@ -146,7 +147,7 @@ may(struct session *session,
     struct err *err)
 {
     auto_free char *permission = NULL;
-    const int r = github_permission(client_of(session), repository, actor, &permission, err);
+    const int r = github_permission(github_client(session), repository, actor, &permission, err);
 
     if (r == ERR_NOTFOUND) {
         *ret_yes = false;
@@ -165,7 +166,7 @@ find_source(struct session *session,
             struct err *err)
 {
     struct source source = {0};
-    const int r = github_git_access(client_of(session), repository, &source.url, &source.user,
+    const int r = github_git_access(github_client(session), repository, &source.url, &source.user,
                                     &source.password, err);
 
     if (r)
@@ -178,7 +179,7 @@ find_source(struct session *session,
 static void
 forget_source(struct session *session, const char *repository)
 {
-    github_forget_token(client_of(session), repository);
+    github_forget_token(github_client(session), repository);
 }
 
 struct thread_reading {
@@ -216,10 +217,10 @@ read_thread(struct session *session,
     int r = 0;
 
     if (settings->app_id == 0 || settings->login)
-        r = github_login(client_of(session), &login, err);
+        r = github_login(github_client(session), &login, err);
     reading.login = login;
     if (!r)
-        r = github_each_comment(client_of(session), task->repository, task->number, take_comment,
+        r = github_each_comment(github_client(session), task->repository, task->number, take_comment,
                                 &reading, err);
     if (r)
         return r;
@@ -227,93 +228,10 @@ read_thread(struct session *session,
     return 0;
 }
 
-struct status_ref_work {
-    int64_t task;
-    char ref[24];
-};
-
-static int
-store_status_ref(struct db *db, void *ctx, struct err *err)
-{
-    const struct status_ref_work *work = ctx;
-    return task_set_status_ref(db, work->task, work->ref, err);
-}
-
-/* The comment of an earlier attempt, when there may have been one; else a new one. */
-static int
-find_or_create_status(struct session *session,
-                      const struct outbox_message *message,
-                      const struct task *task,
-                      struct err *err)
-{
-    struct github *client = client_of(session);
-    struct status_ref_work work = {.task = task->id};
-    auto_free char *marker = NULL;
-    int64_t comment = 0;
-    int r = report_marker(task->id, session->app->instance, &marker, err);
-
-    if (r)
-        return r;
-    r = message->attempts > 1
-            ? github_find_comment(client, task->repository, task->number, marker, &comment, err)
-            : ERR_NOTFOUND;
-    if (!r)
-        r = github_edit_comment(client, task->repository, comment, message->body, err);
-    else if (r == ERR_NOTFOUND)
-        r = github_create_comment(client, task->repository, task->number, message->body, &comment,
-                                  err);
-    if (r)
-        return r;
-    (void)snprintf(work.ref, sizeof(work.ref), "%" PRId64, comment);
-    return store_transact(session->app->store, store_status_ref, &work, err);
-}
-
-static int
-send_status(struct session *session,
-            const struct outbox_message *message,
-            const struct task *task,
-            struct err *err)
-{
-    int64_t comment;
-
-    if (task->status_ref && !str_to_i64(task->status_ref, &comment, err)) {
-        const int r =
-            github_edit_comment(client_of(session), task->repository, comment, message->body, err);
-        if (r != ERR_NOTFOUND)
-            return r;
-        /* somebody deleted it: the last word still has to be said */
-    }
-    return find_or_create_status(session, message, task, err);
-}
-
-static int
-send_message(struct session *session,
-             const struct outbox_message *message,
-             const struct task *task,
-             struct err *err)
-{
-    int64_t comment = 0;
-    int64_t ignored;
-
-    switch (message->kind) {
-    case OUTBOX_STATUS:
-        return send_status(session, message, task, err);
-    case OUTBOX_REACTION:
-        if (message->target && str_to_i64(message->target, &comment, err))
-            return ERR_INVALID;
-        return github_react(client_of(session), task->repository, task->number, comment,
-                            message->body, err);
-    case OUTBOX_COMMENT:
-        return github_create_comment(client_of(session), task->repository, task->number,
-                                     message->body, &ignored, err);
-    }
-    return err_set(err, ERR_INTERNAL, "unknown kind of message");
-}
-
 static int64_t
 retry_after_ms(struct session *session)
 {
-    return github_retry_after_ms(client_of(session));
+    return github_retry_after_ms(github_client(session));
 }
 
 /* The open pull request of the task's own branch. A closed one stays closed: people decided. So
@@ -354,7 +272,7 @@ put_draft(struct session *session,
           struct err *err)
 {
     AUTO_DONE(github_pull_done) struct github_pull pull = {0};
-    const int r = find_or_create_pull(client_of(session), task, request, &pull, err);
+    const int r = find_or_create_pull(github_client(session), task, request, &pull, err);
 
     if (r)
         return r;
@@ -377,7 +295,7 @@ const struct platform github_platform = {
     .source = find_source,
     .forget_source = forget_source,
     .read_thread = read_thread,
-    .send = send_message,
+    .send = github_send,
     .retry_after_ms = retry_after_ms,
     .put_draft = put_draft,
     .closes_issue = true,

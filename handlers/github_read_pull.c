@@ -72,7 +72,7 @@ reading_pull_comment(struct reading *reading, struct err *err)
                         js_str(reading->json, "comment.body"), &command, err);
 
     if (!r)
-        r = str_set(&reading->event->remark->target, "pull", err);
+        r = set_number(&reading->event->remark->target, "pull:", reading->event->draft, err);
     return r ? r : follow_command(reading, command, false, err);
 }
 
@@ -93,7 +93,7 @@ read_review(struct reading *reading, struct err *err)
     if (!r)
         r = set_number(&reading->event->remark->batch, "review:", id, err);
     if (!r)
-        r = str_set(&reading->event->remark->target, "pull", err);
+        r = set_number(&reading->event->remark->target, "pull:", reading->event->draft, err);
     if (r)
         return r;
     if (command == MENTION_NONE && str_equal_nocase(js_str(json, "review.state"), "approved"))
@@ -101,15 +101,28 @@ read_review(struct reading *reading, struct err *err)
     return follow_command(reading, command, true, err);
 }
 
+/* "line:PULL/COMMENT" */
+static int
+set_line(char **slot, int64_t pull, int64_t comment, struct err *err)
+{
+    char *text = str_printf("line:%" PRId64 "/%" PRId64, pull, comment);
+
+    if (!text)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    free(*slot);
+    *slot = text;
+    return 0;
+}
+
 /* Where a comment stands: in the change as it is now, or as it was when that was written. */
 static int
-read_place(struct remark *remark, const json_t *comment, struct err *err)
+read_place(struct remark *remark, int64_t pull, const json_t *comment, struct err *err)
 {
     const int64_t id = js_int(comment, "id", 0);
     int r;
 
     remark->line = js_int(comment, "line", js_int(comment, "original_line", 0));
-    r = set_number(&remark->target, "line:", js_int(comment, "in_reply_to_id", id), err);
+    r = set_line(&remark->target, pull, js_int(comment, "in_reply_to_id", id), err);
     if (!r)
         r = set_number(&remark->batch, "review:", js_int(comment, "pull_request_review_id", 0),
                        err);
@@ -133,9 +146,9 @@ read_line_comment(struct reading *reading, struct err *err)
         return reading_ignore(reading, err, "written by an App");
     int r = read_remark(reading, REMARK_LINE, "line", id, js_str(comment, "body"), &command, err);
     if (!r)
-        r = read_place(reading->event->remark, comment, err);
+        r = read_place(reading->event->remark, reading->event->draft, comment, err);
     if (!r)
-        r = set_number(&reading->event->reaction_target, "line:", id, err);
+        r = set_line(&reading->event->reaction_target, reading->event->draft, id, err);
     return r ? r : follow_command(reading, command, true, err);
 }
 

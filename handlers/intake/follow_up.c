@@ -234,6 +234,7 @@ follow_up_answer(struct db *db,
                  struct err *err)
 {
     auto_free char *text = NULL;
+    auto_free char *target = event->draft ? str_printf("pull:%" PRId64, event->draft) : NULL;
     const struct report_answer_input input = {
         .task = task,
         .instance = app->instance,
@@ -244,6 +245,8 @@ follow_up_answer(struct db *db,
     int r = event->command == MENTION_HELP ? report_help(&input, &text, err)
                                            : report_status_answer(&input, &text, err);
 
+    if (!r && event->draft && !target)
+        r = err_set(err, ERR_NOMEM, "out of memory");
     if (r)
         return r;
     return outbox_put(db,
@@ -251,7 +254,7 @@ follow_up_answer(struct db *db,
                                            .thread = task->thread,
                                            .kind = OUTBOX_COMMENT,
                                            .task = task->id,
-                                           .target = event->draft ? "pull" : NULL,
+                                           .target = target,
                                            .body = text},
                       now_ms, err);
 }

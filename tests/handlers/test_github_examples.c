@@ -22,7 +22,7 @@ static const struct settings settings = {
 
 struct tally {
     size_t examples;
-    size_t kinds[EVENT_CANCEL + 1];
+    size_t kinds[EVENT_ASK + 1];
     size_t invalid;
 };
 
@@ -41,14 +41,18 @@ static void
 check_event(const char *name, const struct event *event, const struct err *err)
 {
     const bool ours = str_equal(name, "issues") || str_equal(name, "issue_comment");
+    const bool follows = str_starts_with(name, "pull_request") || str_equal(name, "check_suite") ||
+                         str_equal(name, "workflow_run");
 
-    if (!ours && event->kind != EVENT_IGNORED)
+    if (!ours && !follows && event->kind != EVENT_IGNORED)
         TEST_FAIL("an event of the kind %s is not ignored", name);
     CHECK((event->kind == EVENT_IGNORED) == (event->reason != NULL));
     CHECK(event->kind == EVENT_IGNORED || event->trigger);
+    CHECK(event->kind != EVENT_REMARK || (event->remark && event->remark->ref));
+    CHECK(event->kind == EVENT_IGNORED || event->origin || event->draft || event->head_branch);
     if (!ours)
         return;
-    CHECK(event->origin && str_starts_with(event->origin, "github:"));
+    CHECK(event->origin ? str_starts_with(event->origin, "github:") : event->draft > 0);
     CHECK(event->order_key && event->repository && event->title && event->actor && event->url);
     CHECK(event->number > 0);
     if (event->happened_ms == 0)
@@ -109,6 +113,8 @@ TEST(every_published_example_is_understood)
     CHECK(tally.examples > 500);
     CHECK(tally.kinds[EVENT_START] > 5);
     CHECK(tally.kinds[EVENT_CANCEL] > 5);
+    CHECK(tally.kinds[EVENT_REMARK] > 3);
+    CHECK(tally.kinds[EVENT_DRAFT] > 1);
     CHECK_INT(tally.invalid, 0);
 }
 

@@ -127,6 +127,11 @@ static const struct reading_case comment_cases[] = {
     {"issue_comment", COMMENT("@draftd again, please"), EVENT_START, "mention"},
     {"issue_comment", COMMENT("@draftd"), EVENT_START, "mention"},
     {"issue_comment", COMMENT("@draftd cancel"), EVENT_CANCEL, "mention"},
+    {"issue_comment", COMMENT("@draftd retry"), EVENT_START, "retry"},
+    {"issue_comment", COMMENT("@draftd rebase"), EVENT_REMARK, "rebase"},
+    {"issue_comment", COMMENT("@draftd status"), EVENT_ASK, "mention"},
+    {"issue_comment", COMMENT("@draftd help"), EVENT_ASK, "mention"},
+    {"issue_comment", COMMENT("@draftd use it"), EVENT_START, "mention"},
     {"issue_comment", COMMENT("what a sum"), EVENT_IGNORED, "the bot is not mentioned"},
     {"issue_comment", COMMENT("> @draftd again"), EVENT_IGNORED, "the bot is not mentioned"},
     {"issue_comment", COMMENT("@draftdx again"), EVENT_IGNORED, "the bot is not mentioned"},
@@ -138,7 +143,7 @@ static const struct reading_case comment_cases[] = {
     {"issue_comment",
      "{\"action\":\"created\",\"issue\":{\"pull_request\":{\"url\":\"u\"}},"
      "\"comment\":{\"id\":77,\"body\":\"@draftd\"}}",
-     EVENT_IGNORED, "comments on pull requests are not handled"},
+     EVENT_REMARK, "mention"},
     {"issue_comment",
      "{\"action\":\"created\",\"comment\":{\"id\":77,\"body\":\"@draftd\","
      "\"performed_via_github_app\":{\"slug\":\"other\"}}}",

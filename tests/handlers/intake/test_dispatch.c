@@ -240,8 +240,9 @@ TEST(taking_the_label_off_needs_nobodys_permission)
     dispatch(&w);
     CHECK_STORED(&w, STATES, "1 2 2");
     CHECK_INT(world_int(&w, "SELECT task FROM delivery WHERE id = 1"), 1);
-    CHECK_STORED(&w, "SELECT reason FROM delivery WHERE id = 2", "there is nothing to cancel");
-    CHECK_STORED(&w, "SELECT reason FROM delivery WHERE id = 3", "there is nothing to cancel");
+    CHECK_STORED(&w, "SELECT reason FROM delivery WHERE id = 2", "nothing of task 1 is under way");
+    CHECK_STORED(&w, "SELECT reason FROM delivery WHERE id = 3",
+                 "there is no task for github:acme/api#43");
     CHECK_STORED(&w, "SELECT state || ' ' || reason FROM task",
                  "6 cancelled by octocat before it began");
     world_close(&w);
@@ -510,7 +511,7 @@ TEST(a_replay_without_effect_says_why)
     const int64_t closed = deliver_issue(&w, "d2", "closed", 43);
     dispatch(&w);
     CHECK_REPLAY(&w, labeled, false, "ignored: task 1 is under way\n");
-    CHECK_REPLAY(&w, closed, false, "ignored: there is nothing to cancel\n");
+    CHECK_REPLAY(&w, closed, false, "ignored: there is no task for github:acme/api#43\n");
     CHECK_INT(world_int(&w, "SELECT count(*) FROM run"), 1);
     CHECK_STORED(&w, STATES, "1 2"); /* what the first did stays on record */
     CHECK_INT(world_int(&w, "SELECT task FROM delivery WHERE id = 1"), 1);

@@ -161,7 +161,13 @@ TEST(an_older_store_is_brought_up_to_date)
 
     fixture_make_dir(&f);
     store_close(open_store(&f));
-    run_sql(f.path, "ALTER TABLE run DROP COLUMN settings_commit;"
+    run_sql(f.path, "DROP TABLE remark; DROP INDEX task_draft; DROP INDEX task_branch;"
+                    "ALTER TABLE task DROP COLUMN follow_ci;"
+                    "ALTER TABLE task DROP COLUMN draft_ended_ms;"
+                    "ALTER TABLE task DROP COLUMN draft_opened_ms;"
+                    "ALTER TABLE task DROP COLUMN draft_state;"
+                    "ALTER TABLE run DROP COLUMN branch;"
+                    "ALTER TABLE run DROP COLUMN settings_commit;"
                     "ALTER TABLE run DROP COLUMN instruction;"
                     "ALTER TABLE run DROP COLUMN cancel_ms;"
                     "INSERT INTO task (platform, origin, thread, repository, number, title, text,"
