@@ -36,6 +36,8 @@
 //   POST   repos/O/R/pulls                   {user?, title?, body?, head?, base?, draft?}: opened by somebody
 //   POST   repos/O/R/pulls/N/reviews         {user, body?, state?, comments?: [{path, line?, diff_hunk?, body, in_reply_to_id?,
 //                                            subject_type?}]}: answers the review with its comments
+//   POST   repos/O/R/check-runs              {name, head_sha, app_id?, app_slug?, suite_id?, external_id?, status?, conclusion?,
+//                                            output?}: of some App
 //   GET, DELETE violations | requests        the lists; emptied.   GET counts: requests by call and status
 //   POST, DELETE faults                      a failure to come (faults.mjs says which); none any more
 //   POST   delay                             {ms}: every answer waits

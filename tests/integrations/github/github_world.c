@@ -171,6 +171,20 @@ world_control(const char *method, const char *path, json_t *body)
     github_control_do(stand_in, method, path, body);
 }
 
+void
+world_grant(json_t *more)
+{
+    json_t *const permissions =
+        json_pack("{s:s, s:s, s:s, s:s}", "contents", "write", "pull_requests", "write", "issues",
+                  "write", "metadata", "read");
+
+    json_object_update(permissions, more);
+    json_decref(more);
+    world_control("POST", "setup",
+                  json_pack("{s:{s:i, s:s, s:o}}", "app", "id", APP_ID, "public_key",
+                            app_public_key, "permissions", permissions));
+}
+
 json_t *
 world_post(const char *path, json_t *body)
 {

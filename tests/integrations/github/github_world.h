@@ -35,6 +35,9 @@ size_t world_end(struct github *github);
 /* How often a call was made: "issues/create-comment". */
 int64_t world_calls(const char *operation);
 
+/* What the App was granted besides: {"checks": "write"}, which is taken over. */
+void world_grant(json_t *more);
+
 /* A control call; `body` is taken over. */
 void world_control(const char *method, const char *path, json_t *body);
 
