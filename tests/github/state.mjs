@@ -11,6 +11,11 @@ function randomText(length) {
     return [...randomBytes(length)].map((byte) => TOKEN_LETTERS[byte % TOKEN_LETTERS.length]).join('');
 }
 
+/// The issues that a text says it closes.
+function closedIssues(text) {
+    return [...(text ?? '').matchAll(/\b(?:fix(?:e[sd])?|closes?d?|resolve[sd]?):? #(\d+)/gi)].map((match) => Number(match[1]));
+}
+
 export class World {
     constructor() {
         this.reset();
@@ -132,13 +137,14 @@ export class World {
         return true;
     }
 
-    addPull(repository, login, { title, body = null, head, base, draft }, commits) {
+    /// `closes`: numbers of issues; without it, those that the body says it fixes.
+    addPull(repository, login, { title, body = null, head, base, draft, closes }, commits) {
         const issue = this.addIssue(repository, { title, body: body ?? '', user: login });
         issue.is_pull = true;
         const pull = {
             id: issue.id, number: issue.number, title, body, user: login, head, base, draft: Boolean(draft),
             head_sha: commits.head, base_sha: commits.base, head_repository: repository.id, state: 'open', merged: false,
-            mergeable: true, mergeable_set: false,
+            mergeable: true, mergeable_set: false, closes: closes ?? closedIssues(body),
             created_at: now(), updated_at: now(), history: [{ at: now(), title, body }],
         };
         repository.pulls.set(pull.number, pull);

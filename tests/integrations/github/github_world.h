@@ -28,6 +28,9 @@ struct github *world_client(enum mode mode);
 struct github *
 world_client_with(enum mode mode, const struct secret *token, const struct stop *stop);
 
+/* One that takes the stand-in for a GitHub Enterprise Server. */
+struct github *world_server_client(enum mode mode);
+
 /* Free the client.  Returns how many requests broke GitHub's rules, after printing them: must be 0.
  */
 size_t world_end(struct github *github);
