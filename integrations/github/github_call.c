@@ -102,7 +102,10 @@ call_as_app(struct github *github,
 }
 
 static int
-find_installation(struct github *github, const char *repository, int64_t *ret_id, struct err *err)
+find_installation(struct github *github,
+                  const char *repository,
+                  json_t **ret_installation,
+                  struct err *err)
 {
     auto_free char *path = NULL;
     AUTO(js_free) json_t *json = NULL;
@@ -117,19 +120,44 @@ find_installation(struct github *github, const char *repository, int64_t *ret_id
                        "the GitHub App is not installed on %s, or was not given it", repository);
     if (result)
         return result;
-    *ret_id = js_int(json, "id", 0);
-    return *ret_id > 0 ? 0 : err_set(err, ERR_REMOTE, "GitHub's answer names no installation");
+    if (js_int(json, "id", 0) <= 0)
+        return err_set(err, ERR_REMOTE, "GitHub's answer names no installation");
+    *ret_installation = TAKE(json);
+    return 0;
 }
 
-/* What a token is narrowed to: this repository, and what publishing needs. */
+/* What publishing needs, and what is asked for only where it was granted: GitHub refuses a token
+ * that is to do more than the installation may. */
 static json_t *
-token_request(const char *repository)
+token_permissions(const json_t *granted)
+{
+    static const struct {
+        const char *name;
+        const char *most; /* the level that we have a use for */
+    } wanted[] = {{"checks", "write"}, {"actions", "read"}, {"workflows", "write"}};
+
+    json_t *const permissions =
+        json_pack("{s:s, s:s, s:s, s:s}", "contents", "write", "pull_requests", "write", "issues",
+                  "write", "metadata", "read");
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        const char *const level = js_str(granted, wanted[i].name);
+        const bool enough = str_equal(level, "write") || str_equal(level, "admin");
+
+        if (level)
+            (void)json_object_set_new(permissions, wanted[i].name,
+                                      json_string(enough ? wanted[i].most : level));
+    }
+    return permissions;
+}
+
+/* A token is narrowed to one repository. */
+static json_t *
+token_request(const char *repository, const json_t *installation)
 {
     const char *const slash = strchr(repository, '/');
 
-    return json_pack("{s:[s], s:{s:s, s:s, s:s, s:s}}", "repositories", slash ? slash + 1 : "",
-                     "permissions", "contents", "write", "pull_requests", "write", "issues",
-                     "write", "metadata", "read");
+    return json_pack("{s:[s], s:o}", "repositories", slash ? slash + 1 : "", "permissions",
+                     token_permissions(js_at(installation, "permissions")));
 }
 
 static int
@@ -138,15 +166,16 @@ mint_token(struct github *github,
            struct secret **ret_token,
            struct err *err)
 {
-    AUTO(js_free) json_t *body = token_request(repository);
+    AUTO(js_free) json_t *installation = NULL;
     AUTO(js_free) json_t *json = NULL;
     AUTO(secret_free) struct secret *token = NULL;
-    int64_t installation = 0;
     int result = find_installation(github, repository, &installation, err);
 
     if (result)
         return result;
-    auto_free char *path = str_printf("/app/installations/%" PRId64 "/access_tokens", installation);
+    AUTO(js_free) json_t *body = token_request(repository, installation);
+    auto_free char *path =
+        str_printf("/app/installations/%" PRId64 "/access_tokens", js_int(installation, "id", 0));
     if (!path || !body)
         return err_set(err, ERR_NOMEM, "out of memory");
     const struct github_call call = {.method = "POST", .url = path, .body = body};

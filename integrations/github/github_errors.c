@@ -2,7 +2,6 @@
 #include "integrations/github/github_errors.h"
 
 #include "server/base/clock.h"
-#include "server/base/js.h"
 #include "server/base/str.h"
 
 #include <inttypes.h>
@@ -140,6 +139,49 @@ github_says(const struct web_answer *answer, const char *words)
 
     append_words(&said, bytes_of(answer->body.ptr, answer->body.len));
     return contains_nocase(strbuf_str(&said), words);
+}
+
+/* What a type of GraphQL's errors means. Without a type the query itself was refused: a server may
+ * be too old for it. */
+static int
+code_of_type(const char *type)
+{
+    static const struct {
+        const char *type;
+        int code;
+    } table[] = {
+        {"NOT_FOUND", ERR_NOTFOUND},         {"FORBIDDEN", ERR_DENIED},
+        {"INSUFFICIENT_SCOPES", ERR_DENIED}, {"RATE_LIMITED", ERR_LIMIT},
+        {"RATE_LIMIT", ERR_LIMIT},           {"MAX_NODE_LIMIT_EXCEEDED", ERR_INVALID},
+    };
+
+    if (!type)
+        return ERR_INVALID;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        if (str_equal(type, table[i].type))
+            return table[i].code;
+    }
+    return ERR_REMOTE;
+}
+
+int
+github_check_graphql(const struct web_answer *answer,
+                     const json_t *json,
+                     int64_t now_ms,
+                     int64_t *ret_retry_after_ms,
+                     struct err *err)
+{
+    const json_t *const first = js_at(json, "errors.0");
+    const char *const message = js_str(first, "message");
+
+    *ret_retry_after_ms = 0;
+    if (!first)
+        return 0;
+    const int code = code_of_type(js_str(first, "type"));
+    if (code == ERR_LIMIT)
+        *ret_retry_after_ms = limit_wait(answer, now_ms);
+    return err_set(err, code, "GitHub refused the query: %.400s",
+                   message ? message : "(no reason)");
 }
 
 /* Does one parameter list ("; rel=\"next\"; title=x", up to the comma) name this relation? */

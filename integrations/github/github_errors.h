@@ -2,6 +2,7 @@
 #pragma once
 
 #include "server/base/err.h"
+#include "server/base/js.h"
 #include "server/web.h"
 
 #include <stdbool.h>
@@ -18,6 +19,14 @@ MUST_CHECK int github_check_answer(const struct web_answer *answer,
 
 /* Does the answer's message, or one of its errors, hold these words? */
 bool github_says(const struct web_answer *answer, const char *words);
+
+/* As github_check_answer(), for an answer of the GraphQL API (`json` is its body), whose errors
+ * come with status 200: ERR_NOTFOUND, ERR_DENIED, ERR_LIMIT, ERR_INVALID the query, ERR_REMOTE. */
+MUST_CHECK int github_check_graphql(const struct web_answer *answer,
+                                    const json_t *json,
+                                    int64_t now_ms,
+                                    int64_t *ret_retry_after_ms,
+                                    struct err *err);
 
 /* The URL of the next page out of a Link header (RFC 8288), into a fresh string; NULL when there is
  * none or it does not begin with `origin` ("https://host"), where the credential may go. Owns:

@@ -127,7 +127,7 @@ github_create_pull(struct github *github,
     auto_free char *title = NULL;
     auto_free char *body = NULL;
     AUTO(js_free) json_t *json = NULL;
-    int result = github_fit_title(pull->title, &title, err);
+    int result = github_fit_line(pull->title, GITHUB_TITLE_CHARS, &title, err);
 
     github->drafts_refused = false;
     if (result == 0)
@@ -177,7 +177,7 @@ github_edit_pull(struct github *github,
     if (!rest || !object)
         return err_set(err, ERR_NOMEM, "out of memory");
     if (title)
-        result = github_fit_title(title, &fitted_title, err);
+        result = github_fit_line(title, GITHUB_TITLE_CHARS, &fitted_title, err);
     if (result == 0 && title)
         result = set_text(object, "title", fitted_title, err);
     if (result == 0 && body)

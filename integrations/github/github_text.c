@@ -124,17 +124,17 @@ github_fit_body(const char *body, size_t max_chars, char **ret_text, struct err 
 }
 
 int
-github_fit_title(const char *title, char **ret_text, struct err *err)
+github_fit_line(const char *line, size_t max_chars, char **ret_text, struct err *err)
 {
     AUTO_DONE(strbuf_done) struct strbuf buf = STRBUF_INIT(MAX_TEXT_BYTES);
     size_t chars;
-    const size_t kept = copy_valid(&buf, title, GITHUB_TITLE_CHARS - 1, &chars);
+    const size_t kept = copy_valid(&buf, line, max_chars - 1, &chars);
 
     for (size_t i = 0; i < buf.len; i++) {
         if (buf.ptr[i] == '\n' || buf.ptr[i] == '\r')
             buf.ptr[i] = ' ';
     }
-    if (chars > GITHUB_TITLE_CHARS && strbuf_ok(&buf)) {
+    if (chars > max_chars && strbuf_ok(&buf)) {
         strbuf_truncate(&buf, kept);
         strbuf_add_str(&buf, ELLIPSIS);
     }

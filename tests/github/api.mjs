@@ -6,10 +6,13 @@ import { authenticate, checkHeaders } from './access.mjs';
 import { ApiError, invalid } from './errors.mjs';
 import { faultAnswer } from './faults.mjs';
 import { matchGit, serveGit } from './git.mjs';
+import { runGraphql } from './graphql.mjs';
 import { runOperation } from './operations.mjs';
 
 const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 const RATE_LIMIT = 5000;
+const SERVER_PREFIX = /^\/api\/v3\//; // of GitHub Enterprise Server, before every path
+const GRAPHQL_PATHS = ['/graphql', '/api/graphql']; // the latter on a server of one's own
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function readBody(request) {
@@ -92,8 +95,10 @@ export class Api {
             this.violate(entry, 'the body is not JSON');
             throw error;
         }
+        if (GRAPHQL_PATHS.includes(url.pathname))
+            return this.answerGraphql(entry, request, body, headerFaults);
         const checked = this.contract.check({
-            method: request.method.toLowerCase(), path: this.resolvePath(url.pathname),
+            method: request.method.toLowerCase(), path: this.resolvePath(url.pathname.replace(SERVER_PREFIX, '/')),
             query: Object.fromEntries(url.searchParams), headers: request.headers, body,
         });
         entry.operation = checked.operation ?? null;
@@ -111,6 +116,15 @@ export class Api {
             world: this.world, shapes: this.shapes, actor, operation: checked.operation, method: request.method,
             params: checked.params, query: checked.query, body, url: new URL(`${url.pathname}${url.search}`, this.shapes.origin),
         });
+    }
+
+    answerGraphql(entry, request, body, headerFaults) {
+        entry.operation = 'graphql';
+        if (headerFaults.length)
+            throw invalid(headerFaults, 'Invalid request.');
+        const actor = authenticate(this.world, request.headers);
+        entry.actor = `${actor.kind} ${actor.login}`;
+        return runGraphql({ world: this.world, actor, body, entry, violate: (reason) => this.violate(entry, reason) });
     }
 
     async answerOrError(entry, request, bytes) {

@@ -43,9 +43,8 @@ function collectExamples(document) {
     for (const methods of Object.values(document.paths)) {
         for (const operation of Object.values(methods)) {
             const [success] = Object.values(operation.responses);
-            const [first] = Object.values(resolve(success).content['application/json'].examples);
-            const example = resolve(first);
-            examples[operation.operationId] = resolve(example.value);
+            const [first] = Object.values(resolve(success).content?.['application/json'].examples ?? {});
+            examples[operation.operationId] = resolve(resolve(first)?.value);
         }
     }
     return examples;

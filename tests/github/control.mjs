@@ -55,6 +55,10 @@ function createReview({ world }, [owner, name, number], body) {
     return world.addReview(repository, found(repository.pulls.get(Number(number)), 'pull request'), body);
 }
 
+function createCheckRun({ world }, [owner, name], body) {
+    return world.addCheckRun(pickRepository(world, owner, name), { app_id: 1, ...body });
+}
+
 function readRepository({ world }, [owner, name]) {
     const { full_name } = pickRepository(world, owner, name);
     return world.snapshot().repositories.find((repository) => repository.full_name === full_name);
@@ -107,6 +111,7 @@ const ROUTES = [
     ['PATCH', `repos/${SEGMENT}/${SEGMENT}/pulls/${SEGMENT}`, editPull],
     ['POST', `repos/${SEGMENT}/${SEGMENT}/pulls`, createPull],
     ['POST', `repos/${SEGMENT}/${SEGMENT}/pulls/${SEGMENT}/reviews`, createReview],
+    ['POST', `repos/${SEGMENT}/${SEGMENT}/check-runs`, createCheckRun],
 ].map(([method, path, run]) => ({ method, pattern: new RegExp(`^/_control/${path}$`), run }));
 
 export function makeControl(parts) {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install what the GitHub stand-in needs, outside the repository: openapi-backend, GitHub's OpenAPI
-# description (cut down to the calls that draftd makes) and GitHub's own webhook examples and signing.
+# description (cut down to the calls that draftd makes), its GraphQL schema and GitHub's own webhook examples and signing.
 # The place is ${DRAFTD_TEST_CACHE:-$HOME/.cache/draftd-tests}/npm. Run again, it does nothing unless a
 # version or the list of calls has changed. The network is needed for the first run only.
 set -eu
@@ -8,7 +8,7 @@ set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 cache=${DRAFTD_TEST_CACHE:-$HOME/.cache/draftd-tests}/npm
 description=@octokit/openapi@23.0.2
-tools='openapi-backend@5.21.2 @octokit/webhooks-examples@7.6.1 @octokit/webhooks-methods@6.0.0'
+tools='openapi-backend@5.21.2 graphql@16.15.0 @octokit/graphql-schema@15.26.1 @octokit/webhooks-examples@7.6.1 @octokit/webhooks-methods@6.0.0'
 
 mkdir -p "$cache"
 exec 9>"$cache/.lock"

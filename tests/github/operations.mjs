@@ -2,6 +2,7 @@
 // returns { status, body, headers? } or throws an ApiError. `access` says who may; none: the handler
 // looks itself.
 import { permissionOf, requireAccess } from './access.mjs';
+import { CHECK_OPERATIONS } from './checks.mjs';
 import {
     checkLengths, findComment, findIssue, findPull, listReactions, metadata, paginate, people, react, readIssues, readPulls,
     writeIssues, writePulls,
@@ -224,6 +225,7 @@ const OPERATIONS = {
     'pulls/get': { access: readPulls, run: getPull },
     'pulls/update': { access: writePulls, run: updatePull },
     ...REVIEW_OPERATIONS,
+    ...CHECK_OPERATIONS,
 };
 
 /// A renamed repository answers with its permanent address.

@@ -9,7 +9,8 @@
 //
 //   {"api":"https://127.0.0.1:PORT","control":"http://127.0.0.1:PORT/_control","ca":"DIR/ca.pem"}
 //
-// "api" serves as api_url and as git_url, "ca" as ca_file. Each request is held against GitHub's OpenAPI
+// "api" serves as api_url and as git_url, "ca" as ca_file; "api" with /api/v3 behind it is the api_url of a
+// GitHub Enterprise Server. Each request is held against GitHub's OpenAPI
 // description and header rules first: a violation is answered with 422, printed on standard error as
 // "VIOLATION METHOD URL reason", and listed by the control API. A test ends by asking for that list.
 //
@@ -33,9 +34,12 @@
 //   PATCH  repos/O/R/pulls/N                 e.g. {"state": "closed", "merged": true}; "mergeable": true, false or null (without: found
 //                                            out where there is git_dir); "head_repository": another
 //                                            id makes it come from a fork, null from one that is gone
-//   POST   repos/O/R/pulls                   {user?, title?, body?, head?, base?, draft?}: opened by somebody
+//   POST   repos/O/R/pulls                   {user?, title?, body?, head?, base?, draft?, closes?: [issue]}: opened by
+//                                            somebody; without "closes" the body is looked through for "Fixes #7"
 //   POST   repos/O/R/pulls/N/reviews         {user, body?, state?, comments?: [{path, line?, diff_hunk?, body, in_reply_to_id?,
 //                                            subject_type?}]}: answers the review with its comments
+//   POST   repos/O/R/check-runs              {name, head_sha, app_id?, app_slug?, suite_id?, external_id?, status?, conclusion?,
+//                                            output?}: of some App
 //   GET, DELETE violations | requests        the lists; emptied.   GET counts: requests by call and status
 //   POST, DELETE faults                      a failure to come (faults.mjs says which); none any more
 //   POST   delay                             {ms}: every answer waits

@@ -99,6 +99,28 @@ export class Shapes {
         };
     }
 
+    checkRun(repository, check, app) {
+        const url = `${this.origin}/repos/${repository.full_name}/check-runs/${check.id}`;
+        const base = this.base('checks/create');
+        return {
+            ...base, id: check.id, name: check.name, head_sha: check.head_sha, external_id: check.external_id, url,
+            html_url: `https://github.com/${repository.full_name}/runs/${check.id}`, details_url: check.details_url,
+            status: check.status, conclusion: check.conclusion, started_at: check.started_at,
+            completed_at: check.completed_at, check_suite: { id: check.suite_id }, pull_requests: [],
+            output: { ...base.output, ...check.output, annotations_count: 0 },
+            app: app?.id === check.app_id ? this.app(app) : { ...base.app, id: check.app_id, slug: check.app_slug ?? 'other' },
+        };
+    }
+
+    status(repository, status, people) {
+        return {
+            ...this.base('repos/create-commit-status'), id: status.id, state: status.state, context: status.context,
+            description: status.description, target_url: status.target_url, creator: this.user(people(status.user)),
+            created_at: status.created_at, updated_at: status.created_at,
+            url: `${this.origin}/repos/${repository.full_name}/statuses/${status.sha}`,
+        };
+    }
+
     reaction(reaction, people) {
         return {
             ...this.base('reactions/create-for-issue'), id: reaction.id, content: reaction.content,

@@ -11,6 +11,11 @@ function randomText(length) {
     return [...randomBytes(length)].map((byte) => TOKEN_LETTERS[byte % TOKEN_LETTERS.length]).join('');
 }
 
+/// The issues that a text says it closes.
+function closedIssues(text) {
+    return [...(text ?? '').matchAll(/\b(?:fix(?:e[sd])?|closes?d?|resolve[sd]?):? #(\d+)/gi)].map((match) => Number(match[1]));
+}
+
 export class World {
     constructor() {
         this.reset();
@@ -78,7 +83,7 @@ export class World {
             id: this.id(), owner, name, full_name: input.full_name, default_branch: 'main',
             private: false, archived: false, drafts: true, installed: true, git_dir: null,
             collaborators: {}, issues: new Map(), comments: new Map(), pulls: new Map(), lastNumber: 0,
-            reviews: new Map(), reviewComments: new Map(),
+            reviews: new Map(), reviewComments: new Map(), checkRuns: new Map(), statuses: [],
         };
         const { issues = [], renamed_from = [], full_name, ...settings } = input;
         Object.assign(repository, settings);
@@ -132,13 +137,14 @@ export class World {
         return true;
     }
 
-    addPull(repository, login, { title, body = null, head, base, draft }, commits) {
+    /// `closes`: numbers of issues; without it, those that the body says it fixes.
+    addPull(repository, login, { title, body = null, head, base, draft, closes }, commits) {
         const issue = this.addIssue(repository, { title, body: body ?? '', user: login });
         issue.is_pull = true;
         const pull = {
             id: issue.id, number: issue.number, title, body, user: login, head, base, draft: Boolean(draft),
             head_sha: commits.head, base_sha: commits.base, head_repository: repository.id, state: 'open', merged: false,
-            mergeable: true, mergeable_set: false,
+            mergeable: true, mergeable_set: false, closes: closes ?? closedIssues(body),
             created_at: now(), updated_at: now(), history: [{ at: now(), title, body }],
         };
         repository.pulls.set(pull.number, pull);
@@ -170,6 +176,31 @@ export class World {
         return comment;
     }
 
+    addCheckRun(repository, { name, head_sha, app_id, suite_id, ...rest }) {
+        const check = {
+            id: this.id(), name, head_sha, app_id, suite_id: suite_id ?? this.id(), external_id: '', status: 'queued',
+            conclusion: null, details_url: null, output: { title: null, summary: null, text: null },
+            started_at: now(), completed_at: null, history: [],
+        };
+        repository.checkRuns.set(check.id, check);
+        this.editCheckRun(check, rest);
+        return check;
+    }
+
+    editCheckRun(check, { output, ...rest }) {
+        Object.assign(check, rest);
+        Object.assign(check.output, output);
+        if (check.conclusion)
+            Object.assign(check, { status: 'completed', completed_at: now() });
+        check.history.push({ at: now(), conclusion: check.conclusion, title: check.output.title });
+    }
+
+    addStatus(repository, sha, login, { state, context = 'default', description = null, target_url = null }) {
+        const status = { id: this.id(), sha, user: login, state, context, description, target_url, created_at: now() };
+        repository.statuses.push(status);
+        return status;
+    }
+
     /// Everything, as plain JSON, for a test to look at.
     snapshot() {
         const values = (map) => [...map.values()];
@@ -190,6 +221,8 @@ export class World {
                 })),
                 reviews: undefined,
                 reviewComments: undefined,
+                checkRuns: undefined,
+                check_runs: values(repository.checkRuns),
             })),
         };
     }
@@ -220,4 +253,9 @@ export function hasNewCommits(repository, base, head) {
 /// Can one branch be merged into another without conflicts?
 export function merges(repository, base, head) {
     return git(repository, 'merge-tree', '--write-tree', `refs/heads/${base}`, `refs/heads/${head}`) !== null;
+}
+
+/// Is there such a commit?  Without a git directory there is every one.
+export function hasCommit(repository, sha) {
+    return !repository.git_dir || git(repository, 'cat-file', '-e', `${sha}^{commit}`) !== null;
 }

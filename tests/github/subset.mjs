@@ -24,6 +24,21 @@ const CALLS = {
     [`${REPO}/pulls/{pull_number}/comments/{comment_id}/replies`]: ['post'],
     [`${REPO}/pulls/{pull_number}/reviews/{review_id}/comments`]: ['get'],
     [`${REPO}/pulls/comments/{comment_id}/reactions`]: ['post'],
+    [`${REPO}/check-runs`]: ['post'],
+    [`${REPO}/check-runs/{check_run_id}`]: ['patch'],
+    [`${REPO}/check-suites/{check_suite_id}/check-runs`]: ['get'],
+    [`${REPO}/commits/{ref}/check-runs`]: ['get'],
+    [`${REPO}/statuses/{sha}`]: ['post'],
+    [`${REPO}/actions/runs/{run_id}/jobs`]: ['get'],
+    [`${REPO}/actions/jobs/{job_id}/logs`]: ['get'],
+    [`${REPO}/hooks`]: ['get'],
+    [`${REPO}/hooks/{hook_id}/deliveries`]: ['get'],
+    [`${REPO}/hooks/{hook_id}/deliveries/{delivery_id}/attempts`]: ['post'],
+    '/app/hook/deliveries': ['get'],
+    '/app/hook/deliveries/{delivery_id}/attempts': ['post'],
+    '/app/installations': ['get'],
+    '/installation/repositories': ['get'],
+    [`${REPO}/issues`]: ['get'],
 };
 
 function collectReferences(value, found) {

@@ -22,3 +22,8 @@ export function importTool(file) {
 export function readDescription() {
     return JSON.parse(readFileSync(join(cache, 'github-openapi.json'), 'utf8'));
 }
+
+/// GitHub's GraphQL schema, as text.
+export function readSchema() {
+    return readFileSync(join(cache, 'node_modules/@octokit/graphql-schema/schema.graphql'), 'utf8');
+}

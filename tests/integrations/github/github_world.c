@@ -115,11 +115,11 @@ world_user_token(void)
     return user_token;
 }
 
-struct github *
-world_client_with(enum mode mode, const struct secret *token, const struct stop *stop)
+static struct github *
+new_client(enum mode mode, const char *api_url, const struct secret *token, const struct stop *stop)
 {
     const struct github_options options = {
-        .api_url = github_fixture_url(stand_in),
+        .api_url = api_url,
         .git_url = github_fixture_url(stand_in),
         .ca_file = github_fixture_ca(stand_in),
         .app_id = mode == AS_APP ? APP_ID : 0,
@@ -132,6 +132,21 @@ world_client_with(enum mode mode, const struct secret *token, const struct stop 
 
     require(github_new(&options, tokens, &github, &err), &err);
     return github;
+}
+
+struct github *
+world_client_with(enum mode mode, const struct secret *token, const struct stop *stop)
+{
+    return new_client(mode, github_fixture_url(stand_in), token, stop);
+}
+
+struct github *
+world_server_client(enum mode mode)
+{
+    static char url[128]; /* borrowed by the client */
+
+    snprintf(url, sizeof(url), "%s/api/v3", github_fixture_url(stand_in));
+    return new_client(mode, url, user_token, NULL);
 }
 
 struct github *
@@ -169,6 +184,20 @@ void
 world_control(const char *method, const char *path, json_t *body)
 {
     github_control_do(stand_in, method, path, body);
+}
+
+void
+world_grant(json_t *more)
+{
+    json_t *const permissions =
+        json_pack("{s:s, s:s, s:s, s:s}", "contents", "write", "pull_requests", "write", "issues",
+                  "write", "metadata", "read");
+
+    json_object_update(permissions, more);
+    json_decref(more);
+    world_control("POST", "setup",
+                  json_pack("{s:{s:i, s:s, s:o}}", "app", "id", APP_ID, "public_key",
+                            app_public_key, "permissions", permissions));
 }
 
 json_t *

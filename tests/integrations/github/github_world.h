@@ -28,12 +28,18 @@ struct github *world_client(enum mode mode);
 struct github *
 world_client_with(enum mode mode, const struct secret *token, const struct stop *stop);
 
+/* One that takes the stand-in for a GitHub Enterprise Server. */
+struct github *world_server_client(enum mode mode);
+
 /* Free the client.  Returns how many requests broke GitHub's rules, after printing them: must be 0.
  */
 size_t world_end(struct github *github);
 
 /* How often a call was made: "issues/create-comment". */
 int64_t world_calls(const char *operation);
+
+/* What the App was granted besides: {"checks": "write"}, which is taken over. */
+void world_grant(json_t *more);
 
 /* A control call; `body` is taken over. */
 void world_control(const char *method, const char *path, json_t *body);

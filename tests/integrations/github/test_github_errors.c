@@ -130,6 +130,43 @@ TEST(rate_limits_say_how_long)
     }
 }
 
+TEST(errors_of_graphql_have_their_codes)
+{
+    static const struct {
+        const char *body;
+        int code;
+        const char *words;
+    } cases[] = {
+        {"{\"data\":{}}", 0, NULL},
+        {"{\"data\":{},\"errors\":[]}", 0, NULL},
+        {"{\"errors\":[{\"type\":\"NOT_FOUND\",\"message\":\"no such\"}]}", ERR_NOTFOUND,
+         "no such"},
+        {"{\"errors\":[{\"type\":\"FORBIDDEN\",\"message\":\"no\"}]}", ERR_DENIED, "no"},
+        {"{\"errors\":[{\"type\":\"INSUFFICIENT_SCOPES\",\"message\":\"no\"}]}", ERR_DENIED, "no"},
+        {"{\"errors\":[{\"type\":\"RATE_LIMITED\",\"message\":\"slow\"}]}", ERR_LIMIT, "slow"},
+        {"{\"errors\":[{\"type\":\"SOME_DAY\",\"message\":\"x\"}]}", ERR_REMOTE, "x"},
+        {"{\"errors\":[{\"message\":\"Field 'a' doesn't exist\"}]}", ERR_INVALID, "doesn't exist"},
+        {"{\"errors\":[7]}", ERR_INVALID, "no reason"},
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct web_answer answer = {
+            .status = 200, .rate_remaining = text("0"), .rate_reset = text("1795237290")};
+        struct err err = {0};
+        int64_t wait_ms = 77;
+        json_t *json;
+
+        CHECK_OK(js_parse(bytes_of_str(cases[i].body), &json, &err), err);
+        const int code = github_check_graphql(&answer, json, NOW_MS, &wait_ms, &err);
+        json_decref(json);
+        if (code != cases[i].code)
+            TEST_FAIL("case %zu: %d (%s)", i, code, err.msg);
+        CHECK_INT(wait_ms, code == ERR_LIMIT ? 90000 : 0);
+        if (cases[i].words)
+            CHECK_CONTAINS(err.msg, cases[i].words);
+    }
+}
+
 TEST(an_endless_explanation_is_cut)
 {
     static char body[40000];

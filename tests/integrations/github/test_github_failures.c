@@ -51,6 +51,27 @@ TEST(tokens_are_narrowed_and_shared)
     CHECK_INT(world_end(one), 0);
 }
 
+TEST(tokens_hold_what_was_granted_and_is_of_use)
+{
+    world_begin();
+    world_grant(json_pack("{s:s, s:s, s:s, s:s}", "checks", "read", "actions", "write", "workflows",
+                          "write", "secrets", "write"));
+    struct github *github = world_client(AS_APP);
+    struct err err;
+    int64_t id;
+
+    CHECK_OK(github_create_comment(github, REPO, 7, "a", &id, &err), err);
+    json_t *const state = github_control(world_stand_in(), "GET", "state", NULL);
+    const json_t *const permissions = js_at(state, "tokens.2.permissions");
+    check_text(permissions, "checks", "read");
+    check_text(permissions, "actions", "read");
+    check_text(permissions, "workflows", "write");
+    check_text(permissions, "contents", "write");
+    CHECK_INT(json_object_size(permissions), 7);
+    json_decref(state);
+    CHECK_INT(world_end(github), 0);
+}
+
 TEST(a_refused_token_is_renewed_once)
 {
     world_begin();

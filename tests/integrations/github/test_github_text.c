@@ -125,13 +125,13 @@ TEST(titles_are_one_line_of_256_characters)
     char *title;
     struct err err;
 
-    CHECK_OK(github_fit_title("one\r\ntwo", &title, &err), err);
+    CHECK_OK(github_fit_line("one\r\ntwo", GITHUB_TITLE_CHARS, &title, &err), err);
     CHECK_STR(title, "one  two");
     free(title);
-    CHECK_OK(github_fit_title(exact_title, &title, &err), err);
+    CHECK_OK(github_fit_line(exact_title, GITHUB_TITLE_CHARS, &title, &err), err);
     CHECK_STR(title, exact_title);
     free(title);
-    CHECK_OK(github_fit_title(long_title, &title, &err), err);
+    CHECK_OK(github_fit_line(long_title, GITHUB_TITLE_CHARS, &title, &err), err);
     CHECK_INT(utf8_count(title, strlen(title)), 256);
     CHECK(str_ends_with(title, "\xc3\xa9" ELLIPSIS));
     free(title);
