@@ -22,15 +22,16 @@ text_json(const char *text)
 json_t *
 cli_task_json(const struct task *task)
 {
-    return json_pack("{s:I,s:s,s:s,s:s,s:o,s:s,s:o,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o}", "id",
-                     (json_int_t)task->id, "state", task_state_name(task->state), "platform",
-                     task->platform, "repository", task->repository, "title",
-                     text_json(task->title), "origin", task->origin, "url", text_json(task->url),
-                     "requested_by", text_json(task->requested_by), "branch",
-                     text_json(task->branch), "base_branch", text_json(task->base_branch),
-                     "draft_number", (json_int_t)task->draft_number, "draft_url",
-                     text_json(task->draft_url), "reason", text_json(task->reason), "created",
-                     time_json(task->created_ms), "updated", time_json(task->updated_ms));
+    return json_pack(
+        "{s:I,s:s,s:s,s:s,s:o,s:s,s:o,s:o,s:o,s:o,s:I,s:o,s:s,s:o,s:o,s:o,s:o}", "id",
+        (json_int_t)task->id, "state", task_state_name(task->state), "platform", task->platform,
+        "repository", task->repository, "title", text_json(task->title), "origin", task->origin,
+        "url", text_json(task->url), "requested_by", text_json(task->requested_by), "branch",
+        text_json(task->branch), "base_branch", text_json(task->base_branch), "draft_number",
+        (json_int_t)task->draft_number, "draft_url", text_json(task->draft_url), "draft_state",
+        draft_state_name(task->draft_state), "draft_ended", time_json(task->draft_ended_ms),
+        "reason", text_json(task->reason), "created", time_json(task->created_ms), "updated",
+        time_json(task->updated_ms));
 }
 
 json_t *
@@ -63,6 +64,17 @@ execution_json(const struct check_execution *execution)
     return json_pack("{s:s,s:I,s:I}", "status", check_status_name(execution->status), "exit_status",
                      (json_int_t)execution->exit_status, "duration_ms",
                      (json_int_t)execution->duration_ms);
+}
+
+json_t *
+cli_remark_json(const struct remark *remark)
+{
+    return json_pack(
+        "{s:I,s:s,s:s,s:s,s:o,s:I,s:o,s:o,s:o,s:I}", "id", (json_int_t)remark->id, "kind",
+        remark_kind_name(remark->kind), "ref", remark->ref, "actor", remark->actor, "path",
+        text_json(remark->path), "line", (json_int_t)remark->line, "text", text_json(remark->text),
+        "answer", text_json(remark->answer), "run",
+        remark->run ? json_integer(remark->run) : json_null(), "round", (json_int_t)remark->round);
 }
 
 json_t *

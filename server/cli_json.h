@@ -3,6 +3,7 @@
 
 #include "server/base/js.h"
 #include "server/store/delivery.h"
+#include "server/store/remark.h"
 #include "server/store/run.h"
 #include "server/store/step.h"
 #include "server/store/task.h"
@@ -10,6 +11,7 @@
 /* A record as a JSON object; NULL when out of memory.  Owns: the caller's, json_decref(). */
 json_t *cli_task_json(const struct task *task);
 json_t *cli_delivery_json(const struct delivery *delivery);
+json_t *cli_remark_json(const struct remark *remark);
 json_t *cli_run_json(const struct run *run);
 json_t *cli_check_json(const struct check_result *check);
 

@@ -6,6 +6,7 @@
 #include "server/cli_json.h"
 #include "server/store/draft.h"
 #include "server/store/outbox.h"
+#include "server/store/remark.h"
 #include "server/store/run.h"
 #include "server/store/step.h"
 #include "server/store/store.h"
@@ -24,6 +25,7 @@ struct view {
     struct check_result_list checks;
     struct step_list steps;
     struct outbox_list owed;
+    struct remark_list remarks;
     struct draft *draft;
 };
 
@@ -35,6 +37,7 @@ view_done(struct view *view)
     check_result_list_done(&view->checks);
     step_list_done(&view->steps);
     outbox_list_done(&view->owed);
+    remark_list_done(&view->remarks);
     draft_free(view->draft);
 }
 
@@ -60,6 +63,8 @@ load(struct db *db, void *ctx, struct err *err)
         r = step_list(db, newest(view)->id, &view->steps, err);
     if (!r)
         r = outbox_list(db, view->id, &view->owed, err);
+    if (!r)
+        r = remark_list_of_task(db, view->id, &view->remarks, err);
     if (r)
         return r;
     r = draft_get(db, view->id, &view->draft, err);
@@ -76,9 +81,63 @@ print_field(const char *name, const char *value)
     (void)putchar('\n');
 }
 
-static void
-print_task(const struct task *task)
+/* How many reviews the remarks come from: those of one review have its name in common. */
+static size_t
+count_reviews(const struct remark_list *remarks)
 {
+    size_t count = 0;
+
+    for (size_t i = 0; i < remarks->count; i++) {
+        const char *batch = remarks->items[i]->batch;
+        size_t k = 0;
+        while (k < i && !str_equal(remarks->items[k]->batch, batch))
+            k++;
+        count += batch && k == i && str_starts_with(batch, "review:");
+    }
+    return count;
+}
+
+static void
+print_draft(const struct view *view)
+{
+    const struct task *task = view->task;
+    char when[CLOCK_TEXT_BYTES];
+
+    if (task->draft_number == 0)
+        return;
+    (void)printf("%-14s %" PRId64 ", %s", "draft", task->draft_number,
+                 draft_state_name(task->draft_state));
+    if (task->draft_ended_ms)
+        (void)printf(" %s", clock_format(task->draft_ended_ms, when));
+    if (view->remarks.count > 0)
+        (void)printf(", %zu reviews, %zu remarks, %zu runs", count_reviews(&view->remarks),
+                     view->remarks.count, view->runs.count);
+    if (task->draft_url && *task->draft_url) {
+        (void)printf(": ");
+        cli_print_line(task->draft_url);
+    }
+    (void)putchar('\n');
+}
+
+static void
+print_remarks(const struct remark_list *remarks)
+{
+    for (size_t i = 0; i < remarks->count; i++) {
+        const struct remark *remark = remarks->items[i];
+        (void)printf("%-14s %s by ", i ? "" : "remarks", remark_kind_name(remark->kind));
+        cli_print_line(remark->actor);
+        if (remark->path) {
+            (void)printf(" on ");
+            cli_print_line(remark->path);
+        }
+        (void)puts(remark->answer ? ": answered" : remark->run ? ": taken" : ": open");
+    }
+}
+
+static void
+print_task(const struct view *view)
+{
+    const struct task *task = view->task;
     char when[CLOCK_TEXT_BYTES];
 
     (void)printf("%-14s %" PRId64 " (%s)\n", "task", task->id, task_state_name(task->state));
@@ -89,11 +148,7 @@ print_task(const struct task *task)
     print_field("created", clock_format(task->created_ms, when));
     print_field("updated", clock_format(task->updated_ms, when));
     print_field("branch", task->branch);
-    if (task->draft_number) {
-        (void)printf("%-14s %" PRId64 " ", "draft", task->draft_number);
-        cli_print_line(task->draft_url);
-        (void)putchar('\n');
-    }
+    print_draft(view);
     print_field("last word", task->reason);
 }
 
@@ -158,9 +213,10 @@ print_owed(const struct outbox_list *owed)
 static void
 print_text(const struct view *view)
 {
-    print_task(view->task);
+    print_task(view);
     for (size_t i = 0; i < view->runs.count; i++)
         print_run(view->runs.items[i]);
+    print_remarks(&view->remarks);
     print_checks(&view->checks);
     print_steps(&view->steps);
     print_owed(&view->owed);
@@ -179,6 +235,7 @@ print_json(const struct view *view)
     AUTO(js_free) json_t *object = cli_task_json(view->task);
     json_t *runs = json_array();
     json_t *checks = json_array();
+    json_t *remarks = json_array();
     int failed = 0;
 
     for (size_t i = 0; i < view->runs.count; i++)
@@ -186,7 +243,10 @@ print_json(const struct view *view)
     for (size_t i = 0; i < view->checks.count; i++)
         failed |= json_array_append_new(checks, cli_check_json(&view->checks.items[i]));
     failed |= json_object_set_new(object, "runs", runs);
+    for (size_t i = 0; i < view->remarks.count; i++)
+        failed |= json_array_append_new(remarks, cli_remark_json(view->remarks.items[i]));
     failed |= json_object_set_new(object, "checks", checks);
+    failed |= json_object_set_new(object, "remarks", remarks);
     if (view->draft)
         failed |= json_object_set_new(
             object, "draft",

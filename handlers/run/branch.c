@@ -216,7 +216,18 @@ choose_start(struct work *work,
     return r ? r : remember(work, branch, base_branch, err);
 }
 
-/* The branch that the repository names in its settings, which are on the default branch. */
+/* Which branch the draft is to lead to: an open draft stays where it is, whatever the settings say
+ * now. NULL: the default one. */
+static const char *
+choose_base(const struct work *work)
+{
+    if (work->task->draft_state == DRAFT_OPEN && work->task->base_branch)
+        return work->task->base_branch;
+    return work->run->branch ? work->run->branch : work->settings->branch;
+}
+
+/* The branch that is asked for, or that the repository names in its settings, which are on the
+ * default branch. */
 static int
 fetch_base(struct work *work,
            const struct repo_remote *remote,
@@ -224,17 +235,23 @@ fetch_base(struct work *work,
            char **ret_branch,
            struct err *err)
 {
-    const char *wanted = work->settings->branch;
+    const char *wanted = choose_base(work);
 
+    if (work->run->branch && !str_equal(wanted, work->run->branch))
+        return work_conclude(work, err, OUTCOME_FAILED,
+                             "the open draft leads to \"%s\": close it to have the work done on "
+                             "\"%s\"",
+                             wanted, work->run->branch);
     (void)snprintf(work->trunk, sizeof(work->trunk), "%s", work->settings_commit);
     if (!wanted || str_equal(wanted, default_branch))
         return str_set(ret_branch, default_branch, err);
     const int r = repo_fetch(work->mirror, remote, wanted, ret_branch, work->trunk, err);
-    return r == ERR_NOTFOUND ? work_conclude(work, err, OUTCOME_FAILED,
-                                             "%s names the branch \"%s\", which is not there; no "
-                                             "agent was run",
-                                             REPO_SETTINGS_FILE, wanted)
-                             : r;
+    return r == ERR_NOTFOUND
+               ? work_conclude(work, err, OUTCOME_FAILED,
+                               "%s names the branch \"%s\", which is not there; no "
+                               "agent was run",
+                               work->run->branch ? "the request" : REPO_SETTINGS_FILE, wanted)
+               : r;
 }
 
 static int

@@ -219,7 +219,8 @@ int
 work_choose_agent(struct work *work, struct err *err)
 {
     const struct app *app = work->app;
-    const char *name = app->overrides.agent ? app->overrides.agent : work->settings->agent;
+    const char *asked = work->run->agent ? work->run->agent : work->settings->agent;
+    const char *name = app->overrides.agent ? app->overrides.agent : asked;
 
     work->agent = settings_agent(app->settings, name);
     if (work->agent)

@@ -247,9 +247,11 @@ export class World {
         const { makePayload } = await import('../github/payloads.mjs');
         const now = new Date().toISOString().replace(/\.\d+Z/, 'Z');
         const payload = makePayload(event, action, { sender: 'ann', number: 1, title: 'Mend it', ...options });
-        for (const part of [payload.issue, payload.comment])
+        for (const part of [payload.issue, payload.comment, payload.pull_request])
             if (part)
                 Object.assign(part, { updated_at: options.at ?? now, ...(part === payload.comment ? { created_at: options.at ?? now } : {}) });
+        if (payload.review)
+            payload.review.submitted_at = options.at ?? now;
         const body = options.raw ?? JSON.stringify(payload);
         const mac = createHmac('sha256', options.secret ?? SECRET).update(body).digest('hex');
         return this.post('/webhooks/github', body, {

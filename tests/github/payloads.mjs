@@ -61,9 +61,25 @@ function replaceComment(comment, { repository, number = 1, comment: body, commen
     replaceUser(comment.user, sender, senderType);
 }
 
+function replacePull(pull, { repository, number = 1, merged = false, state, head, branch }) {
+    Object.assign(pull, {
+        number, html_url: `https://github.com/${repository}/pull/${number}`,
+        url: `https://api.github.com/repos/${repository}/pulls/${number}`,
+    });
+    if ('merged' in pull)
+        Object.assign(pull, { merged, merged_at: merged ? pull.updated_at : null });
+    if (state)
+        pull.state = state;
+    if (branch)
+        pull.head.ref = branch;
+    if (head)
+        pull.head.sha = head;
+}
+
 /// `options`: repository (needed), number, title, body, author, state, labels, assignees, pull, label (the one
 /// set or removed), assignee (the one set or removed), comment, commentId, sender, senderType,
-/// defaultBranch, installation (id).
+/// defaultBranch, installation (id), merged, head, branch (of a pull request), on (further members of the
+/// comment), review, check_suite, workflow_run (members of these).
 export function makePayload(event, action, options) {
     const payload = example(event, action);
     const template = payload.sender;
@@ -73,6 +89,15 @@ export function makePayload(event, action, options) {
         replaceIssue(payload.issue, options, template);
     if (payload.comment)
         replaceComment(payload.comment, options);
+    if (payload.pull_request)
+        replacePull(payload.pull_request, options);
+    for (const part of ['review', 'check_suite', 'workflow_run'])
+        if (payload[part] && options[part])
+            Object.assign(payload[part], options[part]);
+    if (payload.review)
+        replaceUser(payload.review.user, options.sender ?? 'ann', options.senderType);
+    if (payload.comment && options.on)
+        Object.assign(payload.comment, options.on);
     if (options.label !== undefined)
         payload.label = label(options.label);
     if (options.assignee !== undefined)

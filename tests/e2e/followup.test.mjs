@@ -1,0 +1,230 @@
+// The pull request is a conversation: what is said there becomes work on the same branch, and is answered.
+import { after, before, describe, test } from 'node:test';
+
+import { World, assert, git, until, usual } from './harness.mjs';
+
+// In round 1 of a run without remarks: a first line. Else: one line for each remark, and an answer to each.
+const agent = `
+if grep -q "^## What is said about the change" "$DRAFTD_PROMPT_FILE"; then
+    grep "^### [0-9]*\\." "$DRAFTD_PROMPT_FILE" | while read -r hashes number rest; do
+        echo "remark $number $rest" >>notes.txt
+        echo "\${number%.}: Did what number \${number%.} asks" >>"$DRAFTD_ANSWERS_FILE"
+    done
+    cp "$DRAFTD_PROMPT_FILE" prompt.txt
+else
+    echo "a line" >>notes.txt
+fi
+echo "Wrote notes." >"$DRAFTD_SUMMARY_FILE"
+`;
+
+describe('follow-ups', () => {
+    let world;
+
+    before(async () => {
+        world = await World.start({
+            profiles: [{ name: 'script', command: 'sh .agent.sh' },
+                { name: 'other', command: 'echo "by another" >>notes.txt' }],
+        });
+    });
+    after(() => world.stop());
+
+    /// A repository whose issue 1 has a draft already.
+    async function drafted(name, files = usual(agent)) {
+        const repository = await world.repository(name, files);
+        await world.label(repository);
+        assert.equal((await world.ended(repository)).state, 'drafted');
+        const [pull] = await world.pulls(repository);
+        return { repository, pull, branch: world.branches(repository)[0] };
+    }
+
+    /// Wait for the run with this number to have ended.
+    async function ran(repository, number, timeout_ms = 90000) {
+        await until(`run ${number} of ${repository}`, () => {
+            const runs = world.show(repository).runs;
+            return runs.length >= number && runs[number - 1].state === 'ended';
+        }, timeout_ms);
+        return world.ended(repository);
+    }
+
+    /// Write a comment in the thread of an issue or pull request, and deliver that.
+    async function say(repository, number, comment, pull = false) {
+        const [made] = await world.control('POST', `repos/${repository}/issues/${number}/comments`, { user: 'ann', body: comment });
+        const answer = await world.deliver('issue_comment', 'created',
+            { repository, number, pull, comment, commentId: made.id });
+        assert.equal(answer.status, 202);
+    }
+
+    async function review(repository, number, body, comments, sender = 'ann') {
+        const made = await world.control('POST', `repos/${repository}/pulls/${number}/reviews`,
+            { user: sender, body, state: 'changes_requested', comments });
+        return made;
+    }
+
+    function deliverLine(repository, pull, comment, sender = 'ann') {
+        return world.deliver('pull_request_review_comment', 'created', {
+            repository, number: pull.number, sender, comment: comment.body, commentId: comment.id,
+            on: {
+                path: comment.path, line: comment.line, original_line: comment.line, diff_hunk: comment.diff_hunk,
+                pull_request_review_id: comment.pull_request_review_id, in_reply_to_id: comment.in_reply_to_id,
+            },
+        });
+    }
+
+    test('a review with three comments is one run, and each thread is answered', async () => {
+        const { repository, pull, branch } = await drafted('review');
+        const first = world.fileAt(repository, branch, 'notes.txt');
+        const made = await review(repository, pull.number, 'Some things are left.', [
+            { path: 'notes.txt', line: 1, diff_hunk: '@@ -0,0 +1 @@\n+a line', body: 'Longer, please.' },
+            { path: 'notes.txt', line: 1, diff_hunk: '@@ -0,0 +1 @@\n+a line', body: 'And in English.' },
+            { path: 'notes.txt', line: 1, diff_hunk: '@@ -0,0 +1 @@\n+a line', body: 'And a date.' },
+        ]);
+        const [a, b, c] = made.comments;
+        await deliverLine(repository, pull, b);
+        await world.deliver('pull_request_review', 'submitted', {
+            repository, number: pull.number,
+            review: { id: made.id, body: made.body, state: 'changes_requested' },
+        });
+        await deliverLine(repository, pull, a);
+        await deliverLine(repository, pull, c);
+        await deliverLine(repository, pull, c); // once more, as another delivery
+
+        const task = await ran(repository, 2);
+        assert.equal(task.runs.length, 2);
+        assert.equal(task.runs[1].trigger_kind ?? task.runs[1].trigger, 'review');
+        assert.deepEqual(world.branches(repository), [branch]);
+        const notes = world.fileAt(repository, branch, 'notes.txt').split('\n');
+        assert.equal(notes[0], first);
+        assert.equal(notes.length, 5);
+        const prompt = world.fileAt(repository, branch, 'prompt.txt');
+        for (const words of ['Some things are left.', 'Longer, please.', 'And in English.', 'And a date.',
+            'on `notes.txt`, line 1', '@@ -0,0 +1 @@'])
+            assert.ok(prompt.includes(words), `${words} in ${prompt}`);
+
+        const head = git('-C', world.bare(repository), 'rev-parse', branch).slice(0, 7);
+        const state = (await world.pulls(repository))[0];
+        const replies = (thread) => state.review_comments.filter((x) => x.in_reply_to_id === thread.id);
+        for (const thread of [a, b, c]) {
+            const [answer, ...more] = replies(thread);
+            assert.deepEqual(more, []);
+            assert.match(answer.body, new RegExp(`Done in \`${head}\`, verified`));
+            assert.match(answer.body, /Did what number \d asks/);
+        }
+        const comments = (await world.issue(repository, pull.number)).comments.filter((x) => x.body.includes(`Done in \`${head}\``));
+        assert.equal(comments.length, 1, 'the review itself is answered in the pull request\'s thread');
+        assert.equal((await world.statuses(repository)).length, 1);
+    });
+
+    test('what people pushed is where the run starts, and stays', async () => {
+        const { repository, pull, branch } = await drafted('pushed');
+        const work = `${world.dir}/seed/pushed-by-ann`;
+        git('clone', '-q', '-b', branch, world.bare(repository), work);
+        git('-C', work, '-c', 'user.name=Ann', '-c', 'user.email=a@example.org', 'commit', '-q', '--allow-empty', '-m', 'Mine');
+        git('-C', work, 'push', '-q');
+        const mine = git('-C', work, 'rev-parse', 'HEAD');
+        await say(repository, pull.number, '@draftd one more line', true);
+        await ran(repository, 2);
+        assert.equal(git('-C', world.bare(repository), 'merge-base', mine, branch), mine);
+        assert.match(world.fileAt(repository, branch, 'prompt.txt'), /one more line/);
+    });
+
+    test('what is said while a run is under way is given to its next round', async () => {
+        const slow = `
+if grep -q "in the middle" "$DRAFTD_PROMPT_FILE"; then
+    echo "heard in round $DRAFTD_ROUND" >>notes.txt
+else
+    echo "a line" >>notes.txt
+    sleep 3
+fi
+`;
+        const repository = await world.repository('middle', usual(slow));
+        await world.label(repository);
+        await until('the agent', () => world.show(repository)?.runs[0].stage === 'agent');
+        await say(repository, 1, '@draftd in the middle');
+        const task = await world.ended(repository);
+        assert.equal(task.runs.length, 1);
+        assert.match(world.fileAt(repository, world.branches(repository)[0], 'notes.txt'), /heard in round 2/);
+    });
+
+    test('what is said too late for a run is a run after it', async () => {
+        const late = `
+if grep -q "too late" "$DRAFTD_PROMPT_FILE"; then echo "heard" >>notes.txt; else echo "a line" >>notes.txt; fi
+`;
+        const repository = await world.repository('late', usual(late, {
+            '.draftd.yml': 'rounds: 1\nchecks:\n  - { name: test, run: "sleep 3" }\n',
+        }));
+        await world.label(repository);
+        await until('the proof', () => world.show(repository)?.runs[0].stage === 'proof');
+        await say(repository, 1, '@draftd too late');
+        const task = await ran(repository, 2);
+        assert.equal(task.state, 'drafted');
+        assert.equal(world.fileAt(repository, world.branches(repository)[0], 'notes.txt'), 'a line\nheard');
+    });
+
+    test('those who may not write, bots and approvals start nothing', async () => {
+        const { repository, pull } = await drafted('others');
+        const made = await review(repository, pull.number, '', [{ path: 'notes.txt', line: 1, diff_hunk: '@@', body: 'Mine!' }], 'eve');
+        await deliverLine(repository, pull, made.comments[0], 'eve');
+        await world.deliver('pull_request_review_comment', 'created',
+            { repository, number: pull.number, sender: 'other[bot]', senderType: 'Bot', comment: 'Lint!', commentId: 601 });
+        await world.deliver('pull_request_review', 'submitted', {
+            repository, number: pull.number, review: { id: 602, body: 'Good.', state: 'approved' },
+        });
+        await world.deliver('pull_request_review', 'submitted', {
+            repository, number: 999, review: { id: 603, body: 'Not ours.', state: 'commented' },
+        });
+        const told = await until('all to be handled', () => {
+            const reviews = JSON.parse(world.cli('list', '--deliveries', '--json')).slice(0, 4);
+            return reviews.every((d) => /review/.test(d.event) && d.state === 'ignored') && reviews;
+        });
+        assert.deepEqual(told.map((d) => /permission|bots|approves|no task/.exec(d.reason)?.[0]).sort(),
+            ['approves', 'bots', 'no task', 'permission']);
+        assert.equal(world.show(repository).runs.length, 1);
+    });
+
+    test('a merged draft is recorded, and the next wish begins anew', async () => {
+        const { repository, pull, branch } = await drafted('merged');
+        await world.control('PATCH', `repos/${repository}/pulls/${pull.number}`, { state: 'closed', merged: true });
+        await world.deliver('pull_request', 'closed', { repository, number: pull.number, merged: true, state: 'closed' });
+        await until('the end to be known', () => world.show(repository).draft_state === 'merged');
+        await until('the status to say so', async () => /Merged/.test((await world.statuses(repository))[0].body));
+        await say(repository, 1, '@draftd and one more');
+        const task = await ran(repository, 2);
+        assert.equal(task.state, 'drafted');
+        const pulls = await world.pulls(repository);
+        assert.equal(pulls.length, 2);
+        assert.equal(world.branches(repository).length, 2);
+        assert.notEqual(task.branch, branch);
+    });
+
+    test('closing the draft stops the run on it', async () => {
+        const stuck = 'if [ -e notes.txt ]; then sleep 600; fi\necho "a line" >>notes.txt\n';
+        const { repository, pull } = await drafted('closed', usual(stuck));
+        await say(repository, pull.number, '@draftd go on', true);
+        await until('the agent', () => world.show(repository).runs[1]?.stage === 'agent');
+        await world.deliver('pull_request', 'closed', { repository, number: pull.number, state: 'closed' });
+        const task = await ran(repository, 2);
+        assert.equal(task.state, 'canceled');
+        assert.equal(task.draft_state, 'closed');
+    });
+
+    test('help and status are answered where they were asked, once', async () => {
+        const { repository, pull } = await drafted('asked');
+        await say(repository, 1, '@draftd help');
+        await say(repository, pull.number, '@draftd status', true);
+        await until('the answers', async () => {
+            const issue = await world.issue(repository);
+            const now = await world.issue(repository, pull.number);
+            return issue.comments.some((x) => /\| have it tried again \| `@draftd retry` \|/.test(x.body)) &&
+                now.comments.some((x) => /is \*\*drafted\*\*/.test(x.body));
+        });
+        assert.equal(world.show(repository).runs.length, 1);
+    });
+
+    test('retry with another agent', async () => {
+        const { repository, branch } = await drafted('retry');
+        await say(repository, 1, '@draftd use other retry');
+        const task = await ran(repository, 2);
+        assert.equal(task.state, 'drafted');
+        assert.match(world.fileAt(repository, branch, 'notes.txt'), /by another/);
+    });
+});
