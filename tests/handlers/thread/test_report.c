@@ -330,6 +330,7 @@ TEST(body_of_what_is_not_verified)
     draft.checks[1] = make_check("lint", CHECK_VERDICT_TIMED_OUT);
     draft.checks[2] = make_check("types", CHECK_VERDICT_RED_BEFORE);
     draft.outputs[0] = "expected 2, got 3\n";
+    draft.outputs[1] = "\n";
     draft.input.failed_outputs = draft.outputs;
     draft.run.flags = text("[\"tests/x.c: test was deleted\"]");
     auto_free char *body = body_of(&draft.input);
@@ -343,6 +344,7 @@ TEST(body_of_what_is_not_verified)
               "**timed out** |\n");
     CHECK_CONTAINS(body, "<details><summary>Last lines of <code>test</code></summary>\n\n```text\n"
                          "expected 2, got 3\n```\n\n</details>\n");
+    CHECK_CONTAINS(body, "\n`lint` printed nothing.\n");
 }
 
 TEST(body_without_proof_gives_the_reason)
