@@ -181,6 +181,8 @@ static const char instruction[] = "ALTER TABLE run ADD COLUMN instruction TEXT;"
 
 static const char settings_commit[] = "ALTER TABLE run ADD COLUMN settings_commit TEXT;";
 
+static const char run_detail[] = "ALTER TABLE run ADD COLUMN detail TEXT;";
+
 /* What leads from version N to version N + 1 is at place N, in parts that run one after the other.
  */
 #define PARTS_MAX 8
@@ -189,6 +191,7 @@ static const char *const migrations[][PARTS_MAX] = {
     {cancel_time},
     {instruction},
     {settings_commit},
+    {run_detail},
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

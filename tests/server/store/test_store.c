@@ -161,7 +161,8 @@ TEST(an_older_store_is_brought_up_to_date)
 
     fixture_make_dir(&f);
     store_close(open_store(&f));
-    run_sql(f.path, "ALTER TABLE run DROP COLUMN settings_commit;"
+    run_sql(f.path, "ALTER TABLE run DROP COLUMN detail;"
+                    "ALTER TABLE run DROP COLUMN settings_commit;"
                     "ALTER TABLE run DROP COLUMN instruction;"
                     "ALTER TABLE run DROP COLUMN cancel_ms;"
                     "INSERT INTO task (platform, origin, thread, repository, number, title, text,"
@@ -174,7 +175,7 @@ TEST(an_older_store_is_brought_up_to_date)
     CHECK_OK(store_read(store, read_first_run, &run, &err), err);
     CHECK_STR(run->trigger_actor, "ann");
     CHECK_INT(run->cancel_ms, 0);
-    CHECK(!run->instruction && !run->settings_commit);
+    CHECK(!run->instruction && !run->settings_commit && !run->detail);
     store_close(store);
     fixture_done(&f);
 }
