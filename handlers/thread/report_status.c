@@ -133,6 +133,7 @@ append_live(struct strbuf *buf, const struct report_input *input)
         strbuf_add_char(buf, '\n');
         report_append_lines(buf, "- ", input->detail);
     }
+    append_earlier_draft(buf, input->task);
 
     strbuf_add_str(buf, "\nAsked by ");
     report_append_asker(buf, input->task, run);
@@ -210,8 +211,8 @@ append_last_word(struct strbuf *buf, const struct report_input *input)
         }
         return;
     case TASK_UNCHANGED:
-        strbuf_add_str(buf, "**No change needed**: the agent changed nothing, so there is no "
-                            "pull request.\n");
+        strbuf_addf(buf, "**No change needed**: the agent changed nothing%s.\n",
+                    input->task->draft_number ? "" : ", so there is no pull request");
         return;
     case TASK_HELD:
         strbuf_add_str(buf, "**Held back**: the change was not pushed, for it holds what must not "
@@ -254,6 +255,17 @@ append_footer(struct strbuf *buf, const struct report_input *input)
     strbuf_addf(buf, "%s%s.", effort.len > 0 ? "; " : "", strbuf_str(&effort));
     append_retry_hint(buf, input);
     strbuf_add_char(buf, '\n');
+}
+
+/* What a run that made none leaves as it is, the thread should still lead to. */
+static void
+append_earlier_draft(struct strbuf *buf, const struct task *task)
+{
+    if (task->state == TASK_DRAFTED || !task->draft_number)
+        return;
+    strbuf_add_str(buf, "\nThere is already ");
+    append_draft_link(buf, task);
+    strbuf_add_str(buf, ".\n");
 }
 
 static int

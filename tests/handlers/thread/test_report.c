@@ -229,6 +229,17 @@ TEST(status_unchanged_held_and_canceled)
     CHECK_CONTAINS(unchanged, "### What the agent says (not verified by draftd)\n\n"
                               "> It is right as it is.\n>\n> - 1 + 1 is `2`\n");
 
+    CHECK_CONTAINS(unchanged, "so there is no pull request");
+
+    task.draft_number = 9;
+    task.draft_url = text("https://example.org/acme/api/pull/9");
+    auto_free char *again = status_of(&input);
+    CHECK_CONTAINS(again, "**No change needed**: the agent changed nothing.\n\n"
+                          "There is already [pull request 9](https://example.org/acme/api/pull/9).\n");
+    CHECK(!strstr(again, "no pull request"));
+    task.draft_number = 0;
+    task.draft_url = NULL;
+
     task.state = TASK_HELD;
     input.detail = ".github/workflows/ci.yml: protected by \".github/**\", was changed";
     auto_free char *held = status_of(&input);
