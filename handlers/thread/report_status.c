@@ -133,7 +133,6 @@ append_live(struct strbuf *buf, const struct report_input *input)
         strbuf_add_char(buf, '\n');
         report_append_lines(buf, "- ", input->detail);
     }
-    append_earlier_draft(buf, input->task);
 
     strbuf_add_str(buf, "\nAsked by ");
     report_append_asker(buf, input->task, run);
@@ -276,6 +275,7 @@ append_ended(struct strbuf *buf, const struct report_input *input, struct err *e
         strbuf_add_char(buf, '\n');
         report_append_lines(buf, "- ", input->detail);
     }
+    append_earlier_draft(buf, input->task);
     if (input->task->state == TASK_DRAFTED && input->run) {
         const int r = report_append_flags(buf, input->run->flags, err);
         if (r)
