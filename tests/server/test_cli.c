@@ -356,6 +356,16 @@ TEST(outside_text_cannot_steer_a_terminal)
 }
 
 /* Rows and fields are told apart by lines. */
+/* U+202E turns what follows around, U+2066 begins an island; an emoji and its joiner stay. */
+TEST(outside_text_cannot_turn_a_line_around)
+{
+    begin();
+    sql("UPDATE task SET title = 'A' || char(8238) || 'cod.exe' || char(8294) || 'B' ||"
+        " char(8207) || char(8205) || char(8230)");
+    CHECK_STATUS(DRAFTD("list", CONFIG), 0);
+    CHECK_CONTAINS(strbuf_str(&out), "A?cod.exe?B?\xe2\x80\x8d\xe2\x80\xa6\n");
+}
+
 TEST(outside_text_cannot_forge_a_line)
 {
     begin();
