@@ -446,8 +446,6 @@ report(const struct web *web, const struct exchange *exchange, CURLcode code, st
     if (code == CURLE_PEER_FAILED_VERIFICATION)
         return err_set(err, error, "%s: the server's certificate is not trusted (%s)",
                        strbuf_str(&what), exchange->curl_text);
-    if (code == CURLE_COULDNT_CONNECT && web->unix_socket)
-        return err_set(err, error, "nothing answers at the socket %s", web->unix_socket);
     return err_set(err, error, "%s: %s", strbuf_str(&what),
                    detailed ? exchange->curl_text : curl_easy_strerror(code));
 }

@@ -166,7 +166,6 @@ TEST(speaks_over_a_unix_socket)
     CHECK(!fake_http_mistake(fake));
     fake_http_free(fake);
     CHECK_INT(get(web, "http://engine.invalid/_ping", &answer, &err), ERR_UNAVAILABLE);
-    CHECK(str_starts_with(err.msg, "nothing answers at the socket "));
     CHECK_CONTAINS(err.msg, path);
     web_free(web);
     CHECK_OK(fs_remove_tree(dir, &err), err);
