@@ -298,6 +298,16 @@ read_into(struct reading *reading, const char *event_name, struct err *err)
     return read_issue_event(reading, is_comment, err);
 }
 
+/* As GitHub sends what nobody chose another content type for. */
+static bool
+is_form(struct bytes body)
+{
+    static const char start[] = "payload=";
+    const size_t len = sizeof(start) - 1;
+
+    return body.len > len && bytes_equal_str(bytes_of(body.ptr, len), start);
+}
+
 int
 github_read_event(const struct settings *settings,
                   const char *event_name,
@@ -309,6 +319,10 @@ github_read_event(const struct settings *settings,
     AUTO(event_free) struct event *event = calloc(1, sizeof(*event));
     int r = js_parse(body, &json, err);
 
+    if (r == ERR_INVALID && is_form(body))
+        return err_set(err, ERR_INVALID,
+                       "sent as a form, not as JSON: choose the content type application/json in "
+                       "the webhook's settings");
     if (r)
         return r;
     if (!event)

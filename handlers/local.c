@@ -126,8 +126,9 @@ check_body(const json_t *json, struct err *err)
 
     if (!repository || !repository_name_is_sane(repository))
         return err_set(err, ERR_INVALID, "\"repository\" must be a string OWNER/NAME");
-    if (!title || !*title || strlen(title) > LIMIT_TITLE_BYTES)
-        return err_set(err, ERR_INVALID, "\"title\" must be a string of 1 to %u bytes",
+    if (!title || !title[strspn(title, " \t\r\n")] || strlen(title) > LIMIT_TITLE_BYTES)
+        return err_set(err, ERR_INVALID,
+                       "\"title\" must be a string of 1 to %u bytes, not all blank",
                        LIMIT_TITLE_BYTES);
     if (text && strlen(text) > LIMIT_TEXT_BYTES)
         return err_set(err, ERR_INVALID, "\"text\" has over %u bytes", LIMIT_TEXT_BYTES);

@@ -127,8 +127,10 @@ store_end(struct db *db, void *ctx, struct err *err)
     const struct end_work *end = ctx;
     const struct work *work = end->work;
     const struct ending *ending = &work->ending;
-    int r = run_finish(db, work->lease, ending->outcome, ending->reason, end->now_ms, err);
+    int r = run_set_detail(db, work->lease, ending->detail, err);
 
+    if (!r)
+        r = run_finish(db, work->lease, ending->outcome, ending->reason, end->now_ms, err);
     if (!r)
         r = task_set_state(db, work->task->id, state_after(ending->outcome), ending->reason,
                            end->now_ms, err);
@@ -185,7 +187,8 @@ wait_for(struct work *work, const struct err *cause, bool spent, struct err *err
                               .work = work,
                               .how = {.not_before_ms = now_ms + pause_ms,
                                       .waiting_since_ms = since_ms,
-                                      .spent = spent},
+                                      .spent = spent,
+                                      .detail = cause->msg},
                               .waiting_for = waited_ms >= TELL_AFTER_MS ? cause->msg : NULL,
                               .now_ms = now_ms,
                           },

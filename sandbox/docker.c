@@ -12,9 +12,11 @@
 #include "server/base/str.h"
 #include "server/web.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define HOST "http://engine"
 #define CALL_TIMEOUT_MS (30 * MS_PER_SECOND)
@@ -88,6 +90,18 @@ struct call {
     bool always;        /* also when a stop is raised */
 };
 
+/* No connection to the socket. Why not is in no answer of curl's: a look at the socket tells. */
+static int
+no_engine(const struct docker *docker, struct err *err)
+{
+    const char *path = docker->socket_path;
+    const int reason = access(path, R_OK | W_OK) < 0 ? errno : ECONNREFUSED;
+
+    return err_set_errno(err, ERR_UNAVAILABLE, reason,
+                         "no container engine answers at %s; start it, or correct its address",
+                         path);
+}
+
 /* One exchange with the engine. Frees the path. */
 static int
 perform(struct docker *docker, struct call call, struct web_answer *ret_answer, struct err *err)
@@ -108,6 +122,8 @@ perform(struct docker *docker, struct call call, struct web_answer *ret_answer, 
     const int result = web_perform(docker->web, &request, ret_answer, err);
     if (result == ERR_TIMEOUT || result == ERR_REMOTE)
         return err_set(err, ERR_UNAVAILABLE, "the container engine does not answer in time");
+    if (result == ERR_UNAVAILABLE)
+        return no_engine(docker, err);
     return result ? err_wrap(err, "container engine") : 0;
 }
 

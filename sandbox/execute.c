@@ -287,6 +287,18 @@ collect(void *ctx, bool is_stderr, struct bytes output)
     return 0;
 }
 
+/* What an operator can do about it; "" when the output tells as much as is known. */
+static const char *
+likely_cause(const struct sandbox_result *result)
+{
+    if (result->out_of_disk)
+        return " (the disk limit was reached)";
+    /* As shells tell that a command cannot be executed, or is not found. */
+    if (result->end == SANDBOX_EXITED && (result->status == 126 || result->status == 127))
+        return " (the image needs a POSIX shell, git and their usual companions)";
+    return "";
+}
+
 /* The end of a failed command's output, fit for an error. */
 static int
 own_failed(const char *doing,
@@ -300,8 +312,7 @@ own_failed(const char *doing,
     redact_append(&shown, bytes_of(strbuf_str(output) + skip, output->len - skip));
     return err_set(err, ERR_INVALID, "%s: %s %d%s: %s", doing,
                    result->end == SANDBOX_EXITED ? "exit status" : "ended by signal",
-                   result->status, result->out_of_disk ? " (the disk limit was reached)" : "",
-                   strbuf_str(&shown));
+                   result->status, likely_cause(result), strbuf_str(&shown));
 }
 
 int

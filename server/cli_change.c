@@ -17,12 +17,22 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static const char cancel_usage[] = "usage: draftd cancel [--config FILE] TASK\n";
-static const char retry_usage[] = "usage: draftd retry [--config FILE] TASK\n";
-static const char replay_usage[] =
-    "usage: draftd replay [--config FILE] [--dry-run] DELIVERY\n"
+static const char cancel_usage[] = "usage: draftd cancel [--config FILE] TASK\n"
+                                   "\n"
+                                   "Stop a task that waits or runs. Its thread is told.\n"
+                                   "\n" CLI_CONFIG_HELP;
+static const char retry_usage[] =
+    "usage: draftd retry [--config FILE] TASK\n"
     "\n"
-    "Handle a stored delivery again. DELIVERY is draftd's number or the platform's id.\n";
+    "Another run of a task that has ended, on the same branch and draft.\n"
+    "\n" CLI_CONFIG_HELP;
+static const char replay_usage[] = "usage: draftd replay [--config FILE] [--dry-run] DELIVERY\n"
+                                   "\n"
+                                   "Handle a stored delivery again. DELIVERY is draftd's number "
+                                   "(see draftd list --deliveries) or the\n"
+                                   "platform's id.\n"
+                                   "\n"
+                                   "  --dry-run      only say what it would do\n" CLI_CONFIG_HELP;
 
 struct change_options {
     struct cli cli;
@@ -51,7 +61,7 @@ read_options(int argc, char **argv, const char *usage, struct change_options *op
             return cli_misused("%s does not know that option", argv[0]);
     }
     if (argc - optind != 1)
-        return cli_misused("%s takes one number", argv[0]);
+        return cli_misused("%s takes one %s", argv[0], usage == replay_usage ? "delivery" : "task");
     options->argument = argv[optind];
     return EXIT_DONE;
 }

@@ -102,8 +102,22 @@ cli_read_id(const char *text, int64_t *ret_id)
     return false;
 }
 
-/* Control characters: of ASCII, and U+0080 to U+009F, which terminals obey as well. Writes how many
- * bytes it takes. */
+/* Characters that change the direction of the text after them: U+200E, U+200F, U+202A to U+202E,
+ * U+2066 to U+2069. */
+static bool
+turns_text(const char *text)
+{
+    static const char *const marks[] = {"\u200e", "\u200f", "\u202a", "\u202b", "\u202c", "\u202d",
+                                        "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"};
+
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+        if (str_starts_with(text, marks[i]))
+            return true;
+    return false;
+}
+
+/* Control characters: of ASCII, U+0080 to U+009F, which terminals obey as well, and those that turn
+ * text around. Writes how many bytes it takes. */
 static bool
 is_control(const char *text, size_t *ret_bytes)
 {
@@ -111,7 +125,9 @@ is_control(const char *text, size_t *ret_bytes)
     const unsigned char second = first ? (unsigned char)text[1] : 0;
 
     *ret_bytes = first == 0xC2 && second >= 0x80 && second <= 0x9F ? 2 : 1;
-    return first < 0x20 || first == 0x7F || *ret_bytes == 2;
+    if (first == 0xE2 && turns_text(text))
+        *ret_bytes = 3;
+    return first < 0x20 || first == 0x7F || *ret_bytes > 1;
 }
 
 static void

@@ -15,10 +15,18 @@ struct store;
 /* Every command knows these; a command adds its own behind them. */
 #define CLI_COMMON_OPTIONS                                                                         \
     {.name = "config", .has_arg = required_argument, .val = 'c'},                                  \
-        {.name = "json", .has_arg = no_argument, .val = 'j'},                                      \
     {                                                                                              \
         .name = "help", .has_arg = no_argument, .val = 'h'                                         \
     }
+#define CLI_CONFIG_HELP                                                                            \
+    "  --config FILE  the server's configuration (default " CLI_CONFIG_FILE ")\n"
+
+/* Of listings. */
+#define CLI_JSON_OPTION                                                                            \
+    {                                                                                              \
+        .name = "json", .has_arg = no_argument, .val = 'j'                                         \
+    }
+#define CLI_JSON_HELP "  --json         for machines\n"
 
 struct cli {
     const char *config; /* NULL: CLI_CONFIG_FILE */

@@ -45,17 +45,26 @@ cli_delivery_json(const struct delivery *delivery)
                      delivery->task ? json_integer(delivery->task) : json_null());
 }
 
+/* They are stored as JSON. */
+static json_t *
+flags_json(const char *flags)
+{
+    json_t *list = NULL;
+    return flags && !js_parse(bytes_of_str(flags), &list, NULL) ? list : json_array();
+}
+
 json_t *
 cli_run_json(const struct run *run)
 {
-    return json_pack("{s:I,s:I,s:s,s:s,s:I,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o}", "id",
-                     (json_int_t)run->id, "number", (json_int_t)run->number, "state",
-                     run_state_name(run->state), "stage", run_stage_name(run->stage), "round",
-                     (json_int_t)run->round, "outcome", run_outcome_name(run->outcome), "verdict",
-                     run_verdict_name(run->verdict), "trigger", text_json(run->trigger_kind),
-                     "base_commit", text_json(run->base_commit), "head_commit",
-                     text_json(run->head_commit), "reason", text_json(run->reason), "started",
-                     time_json(run->started_ms), "finished", time_json(run->finished_ms));
+    return json_pack(
+        "{s:I,s:I,s:s,s:s,s:I,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "id",
+        (json_int_t)run->id, "number", (json_int_t)run->number, "state", run_state_name(run->state),
+        "stage", run_stage_name(run->stage), "round", (json_int_t)run->round, "outcome",
+        run_outcome_name(run->outcome), "verdict", run_verdict_name(run->verdict), "trigger",
+        text_json(run->trigger_kind), "base_commit", text_json(run->base_commit), "head_commit",
+        text_json(run->head_commit), "reason", text_json(run->reason), "detail",
+        text_json(run->detail), "flags", flags_json(run->flags), "summary", text_json(run->summary),
+        "started", time_json(run->started_ms), "finished", time_json(run->finished_ms));
 }
 
 static json_t *
@@ -85,6 +94,24 @@ cli_check_json(const struct check_result *check)
                      execution_json(&check->phases[PHASE_BASELINE]), "after",
                      execution_json(&check->phases[PHASE_AFTER]), "proof",
                      execution_json(&check->phases[PHASE_PROOF]));
+}
+
+json_t *
+cli_step_json(const struct step *step)
+{
+    return json_pack("{s:s,s:s,s:I,s:s,s:s,s:s,s:I,s:I}", "role", step_role_name(step->role),
+                     "kind", step_kind_name(step->kind), "round", (json_int_t)step->round, "name",
+                     step->name, "command", step->command, "end", step_end_name(step->end),
+                     "status", (json_int_t)step->status, "duration_ms",
+                     (json_int_t)step->duration_ms);
+}
+
+json_t *
+cli_message_json(const struct outbox_message *message)
+{
+    return json_pack("{s:I,s:s,s:I,s:o}", "id", (json_int_t)message->id, "state",
+                     outbox_state_name(message->state), "attempts", (json_int_t)message->attempts,
+                     "reason", text_json(message->reason));
 }
 
 int

@@ -3,6 +3,7 @@
 
 #include "server/base/js.h"
 #include "server/store/delivery.h"
+#include "server/store/outbox.h"
 #include "server/store/remark.h"
 #include "server/store/run.h"
 #include "server/store/step.h"
@@ -14,6 +15,8 @@ json_t *cli_delivery_json(const struct delivery *delivery);
 json_t *cli_remark_json(const struct remark *remark);
 json_t *cli_run_json(const struct run *run);
 json_t *cli_check_json(const struct check_result *check);
+json_t *cli_step_json(const struct step *step);
+json_t *cli_message_json(const struct outbox_message *message);
 
 /* Print the tree, indented, to standard output. Returns the exit status; NULL is a failure. */
 int cli_print_json(const json_t *json);

@@ -18,9 +18,11 @@
 static const char usage[] =
     "usage: draftd list [--config FILE] [--json] [--live | --deliveries] [--limit N]\n"
     "\n"
-    "  --live        only tasks that wait or run\n"
-    "  --deliveries  what platforms sent, and what became of it\n"
-    "  --limit N     at most N (default 50)\n";
+    "The tasks, newest first.\n"
+    "\n"
+    "  --live         only tasks that wait or run\n"
+    "  --deliveries   instead of tasks: what platforms sent, and what became of it\n"
+    "  --limit N      at most N (default 50)\n" CLI_JSON_HELP CLI_CONFIG_HELP;
 
 struct list_work {
     bool live_only;
@@ -102,6 +104,7 @@ read_options(int argc, char **argv, struct cli *cli, struct list_work *list)
 {
     static const struct option known[] = {
         CLI_COMMON_OPTIONS,
+        CLI_JSON_OPTION,
         {.name = "live", .has_arg = no_argument, .val = 'l'},
         {.name = "deliveries", .has_arg = no_argument, .val = 'd'},
         {.name = "limit", .has_arg = required_argument, .val = 'n'},
@@ -123,6 +126,8 @@ read_options(int argc, char **argv, struct cli *cli, struct list_work *list)
         else if (option != 'n' && !cli_take_option(cli, option))
             return cli_misused("list does not know that option");
     }
+    if (optind < argc)
+        return cli_misused("list takes no argument, found '%s'", argv[optind]);
     if (list->live_only && list->wants_deliveries)
         return cli_misused("--live is about tasks, --deliveries about deliveries");
     return EXIT_DONE;

@@ -15,7 +15,9 @@
 static const char usage[] =
     "usage: draftd logs [--config FILE] [-f|--follow] TASK\n"
     "\n"
-    "  -f, --follow  go on until the task ends; the exit status then says how\n";
+    "What the steps of a task's newest run printed.\n"
+    "\n"
+    "  -f, --follow   go on until the task ends; the exit status then says how\n" CLI_CONFIG_HELP;
 
 struct logs_options {
     struct cli cli;

@@ -15,10 +15,12 @@
 #include "server/base/str.h"
 #include "server/cli.h"
 #include "server/cli_common.h"
+#include "server/cli_result.h"
 #include "server/limits.h"
 #include "server/log_follow.h"
 #include "server/process.h"
 #include "server/store/run.h"
+#include "server/store/step.h"
 #include "server/store/store.h"
 #include "server/store/task.h"
 
@@ -247,34 +249,50 @@ struct result_work {
     int64_t id;
     struct task *task;
     struct run *run;
+    struct check_result_list checks;
 };
+
+static void
+result_work_done(struct result_work *result)
+{
+    task_free(result->task);
+    run_free(result->run);
+    check_result_list_done(&result->checks);
+}
 
 static int
 load_result(struct db *db, void *ctx, struct err *err)
 {
     struct result_work *result = ctx;
-    const int r = task_get(db, result->id, &result->task, err);
-    return r ? r : run_latest(db, result->id, &result->run, err);
+    int r = task_get(db, result->id, &result->task, err);
+
+    if (!r)
+        r = run_latest(db, result->id, &result->run, err);
+    return r ? r : check_list(db, result->run->id, &result->checks, err);
 }
 
 static int
 print_result(const struct app *app, int64_t id)
 {
-    struct result_work result = {.id = id};
+    AUTO_DONE(result_work_done) struct result_work result = {.id = id};
     struct err error = {0};
 
     if (store_read(app->store, load_result, &result, &error))
         return cli_fail(&error);
-    AUTO(task_free) struct task *task = result.task;
-    AUTO(run_free) struct run *run = result.run;
+    const struct task *task = result.task;
+    const struct run *run = result.run;
+    const bool drafted = task->state == TASK_DRAFTED;
     (void)printf("%s: ", task_state_name(task->state));
     cli_print_outside(task->reason);
     (void)putchar('\n');
-    if (task->state != TASK_DRAFTED)
-        return EXIT_WORK_FAILED;
-    (void)printf("branch   %s\ncommit   %s\nverdict  %s\n", task->branch, run->head_commit,
-                 run_verdict_name(run->verdict));
-    return run->verdict == VERDICT_NOT_VERIFIED ? EXIT_WORK_FAILED : EXIT_DONE;
+    if (drafted) {
+        cli_print_field("branch", task->branch);
+        cli_print_field("commit", run->head_commit);
+        cli_print_field("verdict", run_verdict_name(run->verdict));
+    }
+    cli_print_findings(run);
+    cli_print_checks(&result.checks);
+    return drafted && run->verdict != VERDICT_NOT_VERIFIED ? EXIT_DONE : EXIT_WORK_FAILED;
 }
 
 static int

@@ -4,6 +4,7 @@
 #include "server/cli.h"
 #include "server/cli_common.h"
 #include "server/cli_json.h"
+#include "server/cli_result.h"
 #include "server/store/draft.h"
 #include "server/store/outbox.h"
 #include "server/store/remark.h"
@@ -16,7 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char usage[] = "usage: draftd show [--config FILE] [--json] TASK\n";
+static const char usage[] = "usage: draftd show [--config FILE] [--json] TASK\n"
+                            "\n"
+                            "One task: its state and runs, what was found, checks and steps of the "
+                            "newest run, the draft, and\n"
+                            "what could not be delivered.\n"
+                            "\n" CLI_JSON_HELP CLI_CONFIG_HELP;
 
 struct view {
     int64_t id;
@@ -69,16 +75,6 @@ load(struct db *db, void *ctx, struct err *err)
         return r;
     r = draft_get(db, view->id, &view->draft, err);
     return r == ERR_NOTFOUND ? 0 : r;
-}
-
-static void
-print_field(const char *name, const char *value)
-{
-    if (!value || !*value)
-        return;
-    (void)printf("%-14s ", name);
-    cli_print_line(value);
-    (void)putchar('\n');
 }
 
 /* How many reviews the remarks come from: those of one review have its name in common. */
@@ -141,41 +137,32 @@ print_task(const struct view *view)
     char when[CLOCK_TEXT_BYTES];
 
     (void)printf("%-14s %" PRId64 " (%s)\n", "task", task->id, task_state_name(task->state));
-    print_field("title", task->title);
-    print_field("repository", task->repository);
-    print_field("asked by", task->requested_by);
-    print_field("where", task->url ? task->url : task->origin);
-    print_field("created", clock_format(task->created_ms, when));
-    print_field("updated", clock_format(task->updated_ms, when));
-    print_field("branch", task->branch);
+    cli_print_field("title", task->title);
+    cli_print_field("repository", task->repository);
+    cli_print_field("asked by", task->requested_by);
+    cli_print_field("where", task->url ? task->url : task->origin);
+    cli_print_field("created", clock_format(task->created_ms, when));
+    cli_print_field("updated", clock_format(task->updated_ms, when));
+    cli_print_field("branch", task->branch);
     print_draft(view);
-    print_field("last word", task->reason);
+    cli_print_field("last word", task->reason);
 }
 
 static void
 print_run(const struct run *run)
 {
+    char when[CLOCK_TEXT_BYTES];
+
     (void)printf("%-14s %" PRId64 ": %s", "run", run->number, run_state_name(run->state));
     if (run->state == RUN_ENDED)
         (void)printf(", %s, %s", run_outcome_name(run->outcome), run_verdict_name(run->verdict));
     else
         (void)printf(", %s, round %" PRId64, run_stage_name(run->stage), run->round);
+    if (run->state == RUN_QUEUED && run->waiting_since_ms)
+        (void)printf(", waiting since %s", clock_format(run->waiting_since_ms, when));
     (void)printf(" (%s by ", run->trigger_kind);
     cli_print_line(run->trigger_actor);
     (void)puts(")");
-}
-
-static void
-print_checks(const struct check_result_list *checks)
-{
-    for (size_t i = 0; i < checks->count; i++) {
-        const struct check_result *check = &checks->items[i];
-        (void)printf("%-14s %s: %s (before: %s, after: %s, proof: %s)\n", i ? "" : "checks",
-                     check->name, check_verdict_name(check->verdict),
-                     check_status_name(check->phases[PHASE_BASELINE].status),
-                     check_status_name(check->phases[PHASE_AFTER].status),
-                     check_status_name(check->phases[PHASE_PROOF].status));
-    }
 }
 
 static void
@@ -195,16 +182,29 @@ print_steps(const struct step_list *steps)
     }
 }
 
-/* Only what has not arrived: that is what an operator has to know. */
-static void
-print_owed(const struct outbox_list *owed)
+/* Only what has not arrived: that is what an operator has to know. Of a status only the newest text
+ * counts. */
+static bool
+is_owed(const struct outbox_list *messages, size_t at)
 {
-    for (size_t i = 0; i < owed->count; i++) {
-        const struct outbox_message *message = owed->items[i];
-        if (message->state == OUTBOX_SENT)
+    if (messages->items[at]->state == OUTBOX_SENT)
+        return false;
+    for (size_t i = at + 1; i < messages->count; i++)
+        if (messages->items[at]->kind == OUTBOX_STATUS && messages->items[i]->kind == OUTBOX_STATUS)
+            return false;
+    return true;
+}
+
+static void
+print_owed(const struct outbox_list *messages)
+{
+    for (size_t i = 0; i < messages->count; i++) {
+        const struct outbox_message *message = messages->items[i];
+        if (!is_owed(messages, i))
             continue;
-        (void)printf("%-14s message %" PRId64 " %s after %" PRId64 " attempts: ", "owed",
-                     message->id, outbox_state_name(message->state), message->attempts);
+        (void)printf("%-14s message %" PRId64 " %s after %" PRId64 " attempt%s: ", "owed",
+                     message->id, outbox_state_name(message->state), message->attempts,
+                     message->attempts == 1 ? "" : "s");
         cli_print_line(message->reason ? message->reason : "not tried yet");
         (void)putchar('\n');
     }
@@ -217,7 +217,9 @@ print_text(const struct view *view)
     for (size_t i = 0; i < view->runs.count; i++)
         print_run(view->runs.items[i]);
     print_remarks(&view->remarks);
-    print_checks(&view->checks);
+    if (newest(view))
+        cli_print_findings(newest(view));
+    cli_print_checks(&view->checks);
     print_steps(&view->steps);
     print_owed(&view->owed);
     if (!view->draft)
@@ -236,17 +238,26 @@ print_json(const struct view *view)
     json_t *runs = json_array();
     json_t *checks = json_array();
     json_t *remarks = json_array();
+    json_t *steps = json_array();
+    json_t *owed = json_array();
     int failed = 0;
 
     for (size_t i = 0; i < view->runs.count; i++)
         failed |= json_array_append_new(runs, cli_run_json(view->runs.items[i]));
     for (size_t i = 0; i < view->checks.count; i++)
         failed |= json_array_append_new(checks, cli_check_json(&view->checks.items[i]));
+    for (size_t i = 0; i < view->steps.count; i++)
+        failed |= json_array_append_new(steps, cli_step_json(view->steps.items[i]));
+    for (size_t i = 0; i < view->owed.count; i++)
+        if (is_owed(&view->owed, i))
+            failed |= json_array_append_new(owed, cli_message_json(view->owed.items[i]));
     failed |= json_object_set_new(object, "runs", runs);
     for (size_t i = 0; i < view->remarks.count; i++)
         failed |= json_array_append_new(remarks, cli_remark_json(view->remarks.items[i]));
     failed |= json_object_set_new(object, "checks", checks);
     failed |= json_object_set_new(object, "remarks", remarks);
+    failed |= json_object_set_new(object, "steps", steps);
+    failed |= json_object_set_new(object, "owed", owed);
     if (view->draft)
         failed |= json_object_set_new(
             object, "draft",
@@ -259,7 +270,7 @@ print_json(const struct view *view)
 static int
 read_options(int argc, char **argv, struct cli *cli, int64_t *ret_id)
 {
-    static const struct option known[] = {CLI_COMMON_OPTIONS, {0}};
+    static const struct option known[] = {CLI_COMMON_OPTIONS, CLI_JSON_OPTION, {0}};
     int option;
 
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {

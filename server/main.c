@@ -37,8 +37,12 @@ cli_version(int argc, char **argv)
     int minor = 0;
     int revision = 0;
 
-    (void)argc;
-    (void)argv;
+    if (argc > 1 && str_equal(argv[1], "--help")) {
+        (void)puts("usage: draftd version\n\nThe versions of draftd and of what it stands on.");
+        return EXIT_DONE;
+    }
+    if (argc > 1)
+        return cli_misused("version takes no argument, found '%s'", argv[1]);
     (void)git_libgit2_version(&major, &minor, &revision);
     (void)printf("draftd %s\nlibgit2 %d.%d.%d\n%s\n", DRAFTD_VERSION, major, minor, revision,
                  curl_version());
@@ -70,7 +74,7 @@ main(int argc, char **argv)
     if (str_equal(argv[1], "--help") || str_equal(argv[1], "-h"))
         return cli_help(argc, argv);
     if (str_equal(argv[1], "--version"))
-        return cli_version(argc, argv);
+        return cli_version(argc - 1, argv + 1);
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (str_equal(argv[1], commands[i].name))
             return commands[i].run(argc - 1, argv + 1);

@@ -5,6 +5,7 @@
 #include "server/base/fs.h"
 #include "server/base/secret.h"
 #include "server/base/str.h"
+#include "server/http/certificate.h"
 
 #include <arpa/inet.h>
 
@@ -151,6 +152,31 @@ check_listen(const struct tree_node *root,
                    "contradicts certificate and key; remove them, or this");
 }
 
+/* Both files are there: do they make a pair? */
+static int
+check_pair(const struct tree_node *root,
+           const struct listen_settings *listen,
+           struct faults *faults,
+           struct err *err)
+{
+    auto_free char *certificate = NULL;
+    auto_free char *key = NULL;
+    struct err fault;
+
+    if (!listen->certificate || !listen->key || !fs_exists(listen->certificate) ||
+        !fs_exists(listen->key))
+        return 0;
+    int r = certificate_load(listen->certificate, listen->key, &certificate, &key, &fault);
+    if (!r)
+        r = certificate_check(certificate, key, &fault);
+    if (r == ERR_NOMEM)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (r)
+        faults_add(faults, tree_line(root, "listen"), "listen",
+                   "%s; write the PEM files of one pair", fault.msg);
+    return 0;
+}
+
 int
 server_settings_finish(struct server_settings *settings,
                        const struct tree_node *root,
@@ -165,6 +191,8 @@ server_settings_finish(struct server_settings *settings,
     r = resolve(&listen->certificate, "listen.certificate", root, base_dir, faults, err);
     if (!r)
         r = resolve(&listen->key, "listen.key", root, base_dir, faults, err);
+    if (!r)
+        r = check_pair(root, listen, faults, err);
     if (r || settings->state_dir || tree_at(root, "state_dir"))
         return r;
     settings->state_dir = default_state_dir();

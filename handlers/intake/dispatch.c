@@ -65,8 +65,9 @@ struct handling {
     struct verdict verdict;
     int64_t task;
     int64_t now_ms;
-    char *in_vain; /* written by apply(): why what was to change something changed nothing */
-    bool blocked;  /* likewise: it waits for an earlier delivery, or for a run to end */
+    char *in_vain;  /* written by apply(): why what was to change something changed nothing */
+    bool blocked;   /* likewise: it waits for an earlier delivery, or for a run to end */
+    bool rehearsed; /* apply() was tried and undone */
 };
 
 static void
@@ -542,6 +543,32 @@ say(const struct handling *handling, bool dry_run, struct strbuf *said)
                     handling->event->actor);
 }
 
+/* As apply(), and then undone: only the whole of it tells what would come of it. That a serving
+ * process handled the delivery just now is nothing to tell. */
+static int
+rehearse(struct db *db, void *ctx, struct err *err)
+{
+    struct handling *handling = ctx;
+    AUTO(delivery_free) struct delivery *now = NULL;
+    int r = delivery_get(db, handling->delivery->id, &now, err);
+
+    if (!r) {
+        handling->delivery->state = now->state;
+        r = apply(db, handling, err);
+    }
+    handling->rehearsed = !r;
+    return r ? r : err_set(err, ERR_CANCELED, "it was only tried");
+}
+
+static int
+apply_or_rehearse(struct handling *handling, bool dry_run, struct err *err)
+{
+    struct store *store = handling->dispatcher->app->store;
+    const int r = store_transact(store, dry_run ? rehearse : apply, handling, err);
+
+    return handling->rehearsed ? 0 : r;
+}
+
 int
 dispatcher_replay(struct dispatcher *dispatcher,
                   int64_t delivery,
@@ -560,8 +587,8 @@ dispatcher_replay(struct dispatcher *dispatcher,
         return r;
     handling.task = 0;
     r = consider(&handling, err);
-    if (!r && !dry_run)
-        r = store_transact(dispatcher->app->store, apply, &handling, err);
+    if (!r)
+        r = apply_or_rehearse(&handling, dry_run, err);
     if (!r)
         say(&handling, dry_run, said);
     return r;

@@ -189,9 +189,14 @@ task_cancel(struct db *db,
             int64_t now_ms,
             struct err *err)
 {
+    AUTO(task_free) struct task *task = NULL;
     bool ended;
-    int r = run_request_cancel(db, id, cancel, now_ms, &ended, err);
+    int r = task_get(db, id, &task, err);
 
+    if (r == ERR_NOTFOUND)
+        return err_set(err, ERR_NOTFOUND, "there is no task %" PRId64, id);
+    if (!r)
+        r = run_request_cancel(db, id, cancel, now_ms, &ended, err);
     if (r == ERR_NOTFOUND)
         return err_set(err, ERR_NOTFOUND, "nothing of task %" PRId64 " is under way", id);
     if (r)

@@ -94,7 +94,8 @@ refers(const char *text)
     return false;
 }
 
-/* The length of a closing keyword with what may stand behind it, or 0. */
+/* The length of a closing keyword with what may stand behind it, or 0. A part of a path is none:
+ * repositories have such names, too. */
 static size_t
 keyword_length(const char *text)
 {
@@ -103,7 +104,7 @@ keyword_length(const char *text)
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         size_t len = strlen(words[i]);
-        if (!begins(text, words[i]) || is_word(text[len]))
+        if (!begins(text, words[i]) || is_word(text[len]) || text[len] == '/')
             continue;
         len += text[len] == ':';
         return len + strspn(text + len, " \t\r\n");

@@ -196,6 +196,16 @@ check_github(const struct checking *checking)
     return 0;
 }
 
+/* As git tells one: bare, or with a work tree. */
+static bool
+holds_repository(const char *path)
+{
+    auto_free char *bare = str_printf("%s/HEAD", path);
+    auto_free char *worked_in = str_printf("%s/.git", path);
+
+    return (bare && fs_exists(bare)) || (worked_in && fs_exists(worked_in));
+}
+
 static void
 check_local_repository(const struct checking *checking, size_t index)
 {
@@ -217,6 +227,10 @@ check_local_repository(const struct checking *checking, size_t index)
     else if (stat(repository->path, &facts) < 0 || !S_ISDIR(facts.st_mode))
         complain_item(checking, list, index, "path",
                       "is not a directory; write where the git repository is");
+    else if (!holds_repository(repository->path))
+        complain_item(checking, list, index, "path",
+                      "holds no git repository; write where it is, or make one there with git init "
+                      "--bare");
 }
 
 /* "whsec_" and the key in base64, of the length that Standard Webhooks asks for. */

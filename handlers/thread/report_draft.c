@@ -69,6 +69,12 @@ append_html(struct strbuf *buf, const char *text)
 static void
 append_output(struct strbuf *buf, const char *name, const char *output, size_t share)
 {
+    if (output[strspn(output, " \t\r\n")] == '\0') {
+        strbuf_add_char(buf, '\n');
+        report_append_code(buf, name, CHECK_NAME_BYTES);
+        strbuf_add_str(buf, " printed nothing.\n");
+        return;
+    }
     strbuf_add_str(buf, "\n<details><summary>Last lines of <code>");
     append_html(buf, name);
     strbuf_add_str(buf, "</code></summary>\n\n");

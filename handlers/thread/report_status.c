@@ -207,18 +207,6 @@ draft_word(enum draft_state state)
 }
 
 static void
-append_unchanged(struct strbuf *buf, const struct task *task)
-{
-    strbuf_add_str(buf, "**No change needed**: the agent changed nothing, so ");
-    if (task->draft_number == 0) {
-        strbuf_add_str(buf, "there is no pull request.\n");
-        return;
-    }
-    append_draft_link(buf, task);
-    strbuf_add_str(buf, " stays as it is.\n");
-}
-
-static void
 append_last_word(struct strbuf *buf, const struct report_input *input)
 {
     const char *reason = find_reason(input);
@@ -237,7 +225,8 @@ append_last_word(struct strbuf *buf, const struct report_input *input)
         }
         return;
     case TASK_UNCHANGED:
-        append_unchanged(buf, input->task);
+        strbuf_addf(buf, "**No change needed**: the agent changed nothing%s.\n",
+                    input->task->draft_number ? "" : ", so there is no pull request");
         return;
     case TASK_HELD:
         strbuf_add_str(buf, "**Held back**: the change was not pushed, for it holds what must not "
@@ -282,6 +271,17 @@ append_footer(struct strbuf *buf, const struct report_input *input)
     strbuf_add_char(buf, '\n');
 }
 
+/* What a run that made none leaves as it is, the thread should still lead to. */
+static void
+append_earlier_draft(struct strbuf *buf, const struct task *task)
+{
+    if (task->state == TASK_DRAFTED || !task->draft_number)
+        return;
+    strbuf_add_str(buf, "\nThere is already ");
+    append_draft_link(buf, task);
+    strbuf_add_str(buf, ".\n");
+}
+
 static int
 append_ended(struct strbuf *buf, const struct report_input *input, struct err *err)
 {
@@ -290,6 +290,7 @@ append_ended(struct strbuf *buf, const struct report_input *input, struct err *e
         strbuf_add_char(buf, '\n');
         report_append_lines(buf, "- ", input->detail);
     }
+    append_earlier_draft(buf, input->task);
     if (input->task->state == TASK_DRAFTED && input->run) {
         const int r = report_append_flags(buf, input->run->flags, err);
         if (r)

@@ -194,6 +194,7 @@ on_data(struct http_exchange *exchange, struct bytes piece)
     const struct http_route *route = exchange->route;
     struct err err = {.code = 0};
 
+    loop_saw_progress(exchange->loop);
     if (exchange->refused)
         return discard(exchange, piece.len) ? MHD_YES : MHD_NO;
     if ((uint64_t)exchange->spool.bytes + piece.len > route->max_body_bytes) {

@@ -31,7 +31,8 @@
 #define ACCEPT_PAUSE_MS 100
 
 /* A connection whose unread bytes make no whole chunk header keeps libmicrohttpd asking to be run
- * again at once. After so many turns without any progress they come more slowly. */
+ * again at once. After so many turns without any progress they come more slowly. (A large body
+ * over TLS keeps it asking, too, once for each record, but every turn brings a piece of it.) */
 #define IDLE_TURNS 64
 #define IDLE_TURN_MS 5
 
@@ -78,6 +79,12 @@ loop_enter_phase(const struct loop *loop, struct http_conn *conn, enum conn_phas
     conn->phase = phase;
     conn->since_ms = loop->now_ms;
     conn->idle_bytes = 0;
+}
+
+void
+loop_saw_progress(struct loop *loop)
+{
+    loop->progress = true;
 }
 
 void

@@ -84,5 +84,8 @@ struct mailbox *loop_mailbox(struct loop *loop);
 bool loop_stopping(const struct loop *loop);
 void loop_enter_phase(const struct loop *loop, struct http_conn *conn, enum conn_phase phase);
 
+/* This turn of the loop was of use: the next one need not wait. */
+void loop_saw_progress(struct loop *loop);
+
 /* The connection will be closed with some of its request unread: do it gently. */
 void loop_linger(struct loop *loop, const struct http_conn *conn);

@@ -181,6 +181,8 @@ static const char instruction[] = "ALTER TABLE run ADD COLUMN instruction TEXT;"
 
 static const char settings_commit[] = "ALTER TABLE run ADD COLUMN settings_commit TEXT;";
 
+static const char run_detail[] = "ALTER TABLE run ADD COLUMN detail TEXT;";
+
 /* A draft is followed until it is merged or closed. */
 static const char remarks[] =
     "ALTER TABLE run ADD COLUMN branch TEXT;"
@@ -221,6 +223,7 @@ static const char *const migrations[][PARTS_MAX] = {
     {cancel_time},
     {instruction},
     {settings_commit},
+    {run_detail},
     {remarks},
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))

@@ -14,8 +14,8 @@ static const struct row_text texts[] = {
     {16, offsetof(struct run, cancel_requested)}, {17, offsetof(struct run, base_commit)},
     {18, offsetof(struct run, head_commit)},      {21, offsetof(struct run, reason)},
     {22, offsetof(struct run, summary)},          {23, offsetof(struct run, flags)},
-    {28, offsetof(struct run, settings_commit)},  {29, offsetof(struct run, agent)},
-    {30, offsetof(struct run, branch)},
+    {28, offsetof(struct run, settings_commit)},  {29, offsetof(struct run, detail)},
+    {30, offsetof(struct run, agent)},            {31, offsetof(struct run, branch)},
 };
 #define TEXT_COUNT (sizeof(texts) / sizeof(texts[0]))
 

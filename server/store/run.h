@@ -73,6 +73,7 @@ struct run {
     enum run_outcome outcome;
     enum run_verdict verdict;
     char *reason;  /* one line */
+    char *detail;  /* lines that explain it, or what the run waits for; or NULL */
     char *summary; /* the agent's own words, or NULL */
     char *flags;   /* JSON array of strings: what a reviewer should see first; or NULL */
     int64_t created_ms;
@@ -159,6 +160,7 @@ struct run_return {
     int64_t not_before_ms;
     int64_t waiting_since_ms; /* since when something needed is away; 0: it is not */
     bool spent;               /* something of the run was executed: the try counts */
+    const char *detail;       /* what is away, or NULL */
 };
 
 /* Give a run back to the queue; the task becomes TASK_QUEUED. A run that somebody cancelled
@@ -188,6 +190,10 @@ MUST_CHECK int run_set_head(struct db *db,
                             struct err *err);
 MUST_CHECK int
 run_set_verdict(struct db *db, struct run_lease lease, enum run_verdict verdict, struct err *err);
+
+/* What explains how it ends: the guard's hits, the faults of settings; NULL: nothing does. */
+MUST_CHECK int
+run_set_detail(struct db *db, struct run_lease lease, const char *detail, struct err *err);
 
 /* End the run. The task's own state is the caller's to set, in the same transaction. */
 MUST_CHECK int run_finish(struct db *db,

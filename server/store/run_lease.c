@@ -261,15 +261,16 @@ give_back(struct db *db, struct run_lease lease, const struct run_return *how, s
         db_prepare(db,
                    "UPDATE run SET state = 0, lease_owner = NULL, lease_until_ms = 0,"
                    " not_before_ms = CASE WHEN cancel_requested IS NULL THEN $1 ELSE 0 END,"
-                   " waiting_since_ms = $2, attempts = attempts - $3"
-                   " WHERE id = $4 AND lease_number = $5 AND state = 1",
+                   " waiting_since_ms = $2, attempts = attempts - $3, detail = $4"
+                   " WHERE id = $5 AND lease_number = $6 AND state = 1",
                    &stmt, err);
     if (code)
         return code;
     db_bind_int(stmt, 1, how->not_before_ms);
     db_bind_int(stmt, 2, how->waiting_since_ms);
     db_bind_int(stmt, 3, how->spent ? 0 : 1);
-    return update_held(stmt, 4, lease, err);
+    db_bind_text(stmt, 4, how->detail);
+    return update_held(stmt, 5, lease, err);
 }
 
 int
@@ -365,6 +366,21 @@ run_set_verdict(struct db *db, struct run_lease lease, enum run_verdict verdict,
     if (code)
         return code;
     db_bind_int(stmt, 1, verdict);
+    return update_held(stmt, 2, lease, err);
+}
+
+int
+run_set_detail(struct db *db, struct run_lease lease, const char *detail, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(db,
+                                "UPDATE run SET detail = $1"
+                                " WHERE id = $2 AND lease_number = $3 AND state = 1",
+                                &stmt, err);
+    if (code)
+        return code;
+    db_bind_text(stmt, 1, detail);
     return update_held(stmt, 2, lease, err);
 }
 

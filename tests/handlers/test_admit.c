@@ -307,6 +307,7 @@ TEST(local_requests_that_are_not_right_are_refused)
         {"{\"repository\":\"demo/calc/x\",\"title\":\"T\"}", "\"repository\""},
         {"{\"repository\":\"demo/calc\"}", "\"title\" must be a string of 1 to 1024 bytes"},
         {"{\"repository\":\"demo/calc\",\"title\":\"\"}", "\"title\""},
+        {"{\"repository\":\"demo/calc\",\"title\":\" \\n\"}", "\"title\""},
         {"{\"repository\":\"demo/calc\",\"title\":[\"T\"]}", "\"title\""},
         {"{\"repository\":\"demo/calc\",\"title\":\"T\",\"title\":\"T\"}", ""},
         {"{\"repository\":\"demo/calc\",\"title\":\"\xff\"}", ""},

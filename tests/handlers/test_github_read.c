@@ -324,6 +324,19 @@ TEST(what_is_not_an_object_is_refused)
     check_invalid("issues", "{}", "no \"action\"");
 }
 
+/* What GitHub sends when nobody chose a content type. */
+TEST(a_form_is_refused_with_what_to_do)
+{
+    const struct settings settings = make_settings();
+    AUTO(event_free) struct event *event = NULL;
+    struct err err = {0};
+
+    CHECK_INT(github_read_event(&settings, "issues", bytes_of_str("payload=%7B%7D"), &event, &err),
+              ERR_INVALID);
+    CHECK_STR(err.msg, "sent as a form, not as JSON: choose the content type application/json in "
+                       "the webhook's settings");
+}
+
 TEST(missing_and_mistyped_members_are_refused)
 {
     check_patch_invalid("{\"action\":null}", "no \"action\"");

@@ -213,6 +213,7 @@ TEST(faults_in_the_repositorys_settings_end_the_run_before_any_agent)
     open_bench(&w, "cheks: []\\n");
     local_task(&w);
     check_fails(&w, ".draftd.yml has faults; no agent was run");
+    CHECK(world_int(&w, "SELECT detail LIKE '.draftd.yml:%' FROM run"));
     CHECK_INT(world_int(&w, "SELECT count(*) FROM step"), 0);
     world_close(&w);
 }

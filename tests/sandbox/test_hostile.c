@@ -428,6 +428,18 @@ TEST(works_in_a_user_namespace)
     CHECK_INT(containers_left(), 0);
 }
 
+TEST(an_image_without_git_is_told_as_one)
+{
+    struct err err = {0};
+
+    fixture_begin();
+    struct sandbox_spec spec = fixture_spec();
+    spec.image = fixture_image("ENV PATH=/nonexistent");
+    CHECK_INT(open_with(&spec, &err), ERR_INVALID);
+    CHECK_CONTAINS(err.msg, "exit status 127 (the image needs a POSIX shell, git and their usual "
+                            "companions): ");
+}
+
 int
 main(int argc, char **argv)
 {

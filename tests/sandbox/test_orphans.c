@@ -91,7 +91,27 @@ TEST(an_engine_that_is_away_does_not_keep_the_doors)
     const struct sandbox_host host = {
         .engine = "unix:///nonexistent/engine", .doors_dir = directory, .instance = "i"};
     CHECK_INT(sandbox_remove_orphans(&host, NULL, NULL, &removed, &err), ERR_UNAVAILABLE);
+    CHECK_STR(err.msg,
+              "no container engine answers at /nonexistent/engine; start it, or correct its "
+              "address: No such file or directory");
     CHECK(!fs_exists(door));
+    CHECK_OK(fs_remove_tree(directory, &err), err);
+}
+
+TEST(a_socket_that_an_engine_left_behind_is_told)
+{
+    struct err err = {0};
+    size_t removed = 99;
+    auto_free char *directory = NULL;
+
+    CHECK_OK(fs_make_temp_dir("/tmp", "or", &directory, &err), err);
+    auto_free char *socket = str_printf("%s/engine", directory);
+    auto_free char *address = str_printf("unix://%s", socket);
+    CHECK_OK(fs_write_file(socket, bytes_of_str(""), 0600, &err), err);
+    const struct sandbox_host host = {.engine = address, .doors_dir = directory, .instance = "i"};
+    CHECK_INT(sandbox_remove_orphans(&host, NULL, NULL, &removed, &err), ERR_UNAVAILABLE);
+    CHECK_CONTAINS(err.msg, socket);
+    CHECK_CONTAINS(err.msg, "Connection refused");
     CHECK_OK(fs_remove_tree(directory, &err), err);
 }
 

@@ -211,6 +211,7 @@ begin(void)
     CHECK_OK(fs_remove_tree(state, &err), err);
     CHECK_OK(fs_make_dirs(state, 0700, &err), err);
     CHECK_OK(fs_make_dirs(repository, 0700, &err), err);
+    write_file("calc.git/HEAD", "ref: refs/heads/main\n");
     CHECK_OK(store_open(path, &store, &err), err);
     sql("INSERT INTO task (id, platform, origin, thread, repository, number, title, text,"
         " requested_by, state, branch, base_branch, draft_number, draft_url, reason, created_ms,"

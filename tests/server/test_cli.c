@@ -16,12 +16,12 @@ parse_out(void)
 
 TEST(every_command_explains_itself)
 {
-    static const char *const commands[] = {"serve", "run",    "list",  "show",
-                                           "logs",  "cancel", "retry", "replay"};
+    static const char *const commands[] = {"serve",  "run",   "list",   "show",   "logs",
+                                           "cancel", "retry", "replay", "version"};
 
     begin();
     for (size_t i = 0; i < COUNT(commands); i++) {
-        auto_free char *usage = str_printf("usage: draftd %s ", commands[i]);
+        auto_free char *usage = str_printf("usage: draftd %s", commands[i]);
         CHECK_STATUS(DRAFTD(commands[i], "--help"), 0);
         CHECK(str_starts_with(strbuf_str(&out), usage));
         CHECK_STR(strbuf_str(&err_out), "");
@@ -58,6 +58,11 @@ TEST(wrong_usage_is_told)
         {{"list", "--colour"}, "list does not know that option"},
         {{"list", "--limit", "many"}, "--limit takes a number, not 'many'"},
         {{"list", "--limit", "-1"}, "--limit takes a number"},
+        {{"list", "all"}, "list takes no argument, found 'all'"},
+        {{"logs", "--json", "1"}, "logs does not know that option"},
+        {{"cancel", "--json", "1"}, "cancel does not know that option"},
+        {{"run", "--json", "text"}, "run does not know that option"},
+        {{"version", "--json"}, "version takes no argument, found '--json'"},
         {{"show"}, "show takes one task"},
         {{"show", "1", "2"}, "show takes one task"},
         {{"show", "one"}, "'one' is not a number"},
@@ -66,11 +71,11 @@ TEST(wrong_usage_is_told)
         {{"logs"}, "logs takes one task"},
         {{"logs", "1x"}, "'1x' is not a number"},
         {{"logs", "--dry-run", "1"}, "logs does not know that option"},
-        {{"cancel"}, "cancel takes one number"},
+        {{"cancel"}, "cancel takes one task"},
         {{"cancel", "x"}, "'x' is not a number"},
         {{"cancel", "--dry-run", "1"}, "cancel does not know that option"},
         {{"retry", "--force", "1"}, "retry does not know that option"},
-        {{"replay"}, "replay takes one"},
+        {{"replay"}, "replay takes one delivery"},
         {{"run"}, "run takes one text"},
         {{"run", ""}, "run takes one text"},
         {{"run", "one", "two"}, "run takes one text"},
@@ -250,6 +255,54 @@ TEST(one_task_is_shown_with_all_that_is_known)
     CHECK_STR(strbuf_str(&err_out), "draftd: there is no task 77\n");
 }
 
+/* On some platforms this is the only place that tells it. */
+TEST(what_was_found_is_shown)
+{
+    begin();
+    sql("UPDATE run SET detail = 'a.key:1: looks like a credential' || char(10) || 'b' || char(27)"
+        " || char(10), flags = '[\"60 files are changed\",\"a test was deleted\"]', summary = "
+        "'Done.'"
+        " WHERE id = 1; UPDATE run SET waiting_since_ms = 5000, detail = 'no engine' WHERE id = 3");
+    CHECK_STATUS(DRAFTD("show", CONFIG, "1"), 0);
+    CHECK_CONTAINS(strbuf_str(&out), "detail         a.key:1: looks like a credential\n"
+                                     "               b?\n"
+                                     "flagged        60 files are changed\n"
+                                     "               a test was deleted\n");
+    CHECK_STATUS(DRAFTD("show", CONFIG, "3"), 0);
+    CHECK_CONTAINS(strbuf_str(&out), "round 0, waiting since 1970-01-01T00:00:05.000Z (");
+    CHECK_CONTAINS(strbuf_str(&out), "detail         no engine\n");
+
+    CHECK_STATUS(DRAFTD("show", CONFIG, "--json", "1"), 0);
+    AUTO(js_free) json_t *json = parse_out();
+    CHECK_CONTAINS(js_str(json, "runs.0.detail"), "a.key:1: looks like a credential\n");
+    CHECK_STR(js_str(json, "runs.0.flags.1"), "a test was deleted");
+    CHECK_STR(js_str(json, "runs.0.summary"), "Done.");
+    CHECK_STR(js_str(json, "steps.0.name"), "setup 1");
+    CHECK_STR(js_str(json, "steps.0.end"), "exited");
+}
+
+TEST(what_could_not_be_delivered_is_shown)
+{
+    begin();
+    sql("INSERT INTO outbox (id, platform, thread, kind, task, body, state, attempts, reason,"
+        " created_ms) VALUES (1,'github','t',0,1,'x',2,1,'denied at first',1),"
+        " (2,'github','t',1,1,'eyes',2,1,'no such comment',1),"
+        " (3,'github','t',0,1,'y',1,1,NULL,2), (4,'github','t',0,2,'x',2,1,'denied',1),"
+        " (5,'github','t',0,2,'y',2,3,'denied again',2)");
+    CHECK_STATUS(DRAFTD("show", CONFIG, "1"), 0);
+    CHECK_CONTAINS(strbuf_str(&out),
+                   "\nowed           message 2 failed after 1 attempt: no such comment\n");
+    CHECK(!strstr(strbuf_str(&out), "denied"));
+    CHECK_STATUS(DRAFTD("show", CONFIG, "2"), 0);
+    CHECK_CONTAINS(strbuf_str(&out),
+                   "\nowed           message 5 failed after 3 attempts: denied again\n");
+    CHECK(!strstr(strbuf_str(&out), "message 4"));
+    CHECK_STATUS(DRAFTD("show", CONFIG, "--json", "2"), 0);
+    AUTO(js_free) json_t *json = parse_out();
+    CHECK_INT(json_array_size(js_at(json, "owed")), 1);
+    CHECK_STR(js_str(json, "owed.0.reason"), "denied again");
+}
+
 TEST(logs_end_with_a_status_when_followed)
 {
     begin();
@@ -303,6 +356,16 @@ TEST(outside_text_cannot_steer_a_terminal)
 }
 
 /* Rows and fields are told apart by lines. */
+/* U+202E turns what follows around, U+2066 begins an island; an emoji and its joiner stay. */
+TEST(outside_text_cannot_turn_a_line_around)
+{
+    begin();
+    sql("UPDATE task SET title = 'A' || char(8238) || 'cod.exe' || char(8294) || 'B' ||"
+        " char(8207) || char(8205) || char(8230)");
+    CHECK_STATUS(DRAFTD("list", CONFIG), 0);
+    CHECK_CONTAINS(strbuf_str(&out), "A?cod.exe?B?\xe2\x80\x8d\xe2\x80\xa6\n");
+}
+
 TEST(outside_text_cannot_forge_a_line)
 {
     begin();
@@ -336,6 +399,7 @@ TEST(a_task_is_cancelled_and_retried)
     CHECK_CONTAINS(strbuf_str(&out), "task           4 (running)");
     CHECK_STATUS(DRAFTD("retry", CONFIG, "77"), 3);
     CHECK_STATUS(DRAFTD("cancel", CONFIG, "77"), 3);
+    CHECK_STR(strbuf_str(&err_out), "draftd: there is no task 77\n");
 }
 
 TEST(a_delivery_is_replayed_by_either_name)

@@ -428,7 +428,7 @@ TEST(there_is_nothing_to_cancel)
     struct change change = make_change(&w, "github");
     change.task = 5;
     CHECK_INT(cancel(&change, &err), ERR_NOTFOUND);
-    CHECK_STR(err.msg, "nothing of task 5 is under way");
+    CHECK_STR(err.msg, "there is no task 5");
     CHECK_OK(start(&change, &err), err);
     end_run(&w);
     CHECK_INT(cancel(&change, &err), ERR_NOTFOUND);

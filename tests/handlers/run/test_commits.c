@@ -17,6 +17,8 @@ static const struct {
     {"resolve\n\nGH-3", "resolve\n\nGH- 3", true, false},
     {"Fix https://github.com/a/b/issues/7", "Fix https://github.com/a/b/issues/ 7", true, false},
     {"Look at #7", "Look at # 7", false, false},
+    {"https://github.com/acme/fixed/issues/7", "https://github.com/acme/fixed/issues/ 7", false, false},
+    {"https://github.com/fix/api/pull/7", "https://github.com/fix/api/pull/ 7", false, false},
     {"prefix #7, and fix the # sign", "prefix # 7, and fix the # sign", false, false},
     {"fixture #7", "fixture # 7", false, false},
     {"C# and #include and a#", "C# and #include and a#", false, false},

@@ -3,6 +3,7 @@
 #include "handlers/settings/settings.h"
 #include "server/base/fs.h"
 #include "server/base/str.h"
+#include "server/http/certificate.h"
 #include "tests/harness/test.h"
 
 #include <openssl/evp.h>
@@ -65,6 +66,7 @@ place_make(struct place *place)
     write_file(place, "hook.secret", "hook", 0600);
     write_file(place, "token", "a-token\n", 0600);
     write_file(place, "local.secret", LOCAL_SECRET "\n", 0600);
+    write_file(place, "HEAD", "ref: refs/heads/main\n", 0600); /* as a bare repository has it */
 }
 
 static void
@@ -382,6 +384,8 @@ TEST(local_repositories_are_checked)
         "    - { name: demo/*, path: /nonexistent/x }\n"
         "    - { name: demo/file, path: /etc/passwd }\n"
         "    - { path: /etc }\n",
+        "4: local.repositories[0].path: holds no git repository; write where it is, or make one "
+        "there with git init --bare\n"
         "5: local.repositories[1].name: is given already; write each name once\n"
         "5: local.repositories[1].path: is not an absolute path; begin it with /\n"
         "6: local.repositories[2].name: is not a repository's name; write owner/name\n"
@@ -390,7 +394,9 @@ TEST(local_repositories_are_checked)
         "7: local.repositories[3].path: is not a directory; write where the git repository "
         "is\n"
         "8: local.repositories[4].name: is missing; write owner/name, by which webhooks "
-        "name it\n");
+        "name it\n"
+        "8: local.repositories[4].path: holds no git repository; write where it is, or make one "
+        "there with git init --bare\n");
 }
 
 TEST(the_local_secret_has_its_form)
@@ -408,13 +414,14 @@ TEST(the_local_secret_has_its_form)
     AUTO_DONE(place_done) struct place place = {0};
 
     place_make(&place);
+    auto_free char *text = str_printf("local:\n"
+                                      "  secret_file: local.secret\n"
+                                      "  repositories: [ { name: demo/calc, path: %s } ]\n",
+                                      place.dir);
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         write_file(&place, "local.secret", wrong[i], 0600);
         check_faults(
-            &place,
-            "local:\n"
-            "  secret_file: local.secret\n"
-            "  repositories: [ { name: demo/calc, path: /etc } ]\n",
+            &place, text,
             "2: local.secret_file: names a file without a webhook secret; write whsec_ and "
             "24 to 64 random bytes in base64 into it\n");
     }
@@ -497,6 +504,24 @@ TEST(faults_of_all_stages_come_together)
                  "to 64 random bytes in base64 into it\n");
 }
 
+TEST(the_certificate_and_its_key_belong_together)
+{
+    AUTO_DONE(place_done) struct place place = {0};
+    auto_free char *certificate = NULL;
+    auto_free char *key = NULL;
+
+    place_make(&place);
+    write_private_key(&place);
+    CHECK_OK(certificate_load_or_make(place.dir, &certificate, &key, &place.err), place.err);
+    check_faults(&place, "listen: { certificate: tls.crt, key: tls.key }\n", "");
+    check_faults(&place, "listen: { certificate: tls.crt, key: app.pem }\n",
+                 "1: listen: the TLS key does not belong to the certificate; write the PEM "
+                 "files of one pair\n");
+    check_faults(&place, "listen: { certificate: token, key: tls.key }\n",
+                 "1: listen: the TLS certificate is not a certificate in PEM; write the PEM "
+                 "files of one pair\n");
+}
+
 TEST(files_that_cannot_be_read)
 {
     AUTO_DONE(place_done) struct place place = {0};
@@ -529,11 +554,11 @@ TEST(serving_needs_a_platform_and_an_agent)
                    place.file, place.file);
     CHECK_STR(strbuf_str(&faults), expected);
     strbuf_reset(&faults);
-    check_faults(
-        &place,
-        "local: { secret_file: local.secret, repositories: [ { name: a/b, path: /etc } ] }\n"
+    auto_free char *text = str_printf(
+        "local: { secret_file: local.secret, repositories: [ { name: a/b, path: %s } ] }\n"
         "agents: { profiles: [ { name: one, command: x } ] }\n",
-        "");
+        place.dir);
+    check_faults(&place, text, "");
     CHECK_OK(settings_check_serve(place.settings, &faults, &place.err), place.err);
     CHECK_STR(strbuf_str(&faults), "");
 }

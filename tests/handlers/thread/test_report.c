@@ -229,6 +229,17 @@ TEST(status_unchanged_held_and_canceled)
     CHECK_CONTAINS(unchanged, "### What the agent says (not verified by draftd)\n\n"
                               "> It is right as it is.\n>\n> - 1 + 1 is `2`\n");
 
+    CHECK_CONTAINS(unchanged, "so there is no pull request");
+
+    task.draft_number = 9;
+    task.draft_url = text("https://example.org/acme/api/pull/9");
+    auto_free char *again = status_of(&input);
+    CHECK_CONTAINS(again, "**No change needed**: the agent changed nothing.\n\n"
+                          "There is already [pull request 9](https://example.org/acme/api/pull/9).\n");
+    CHECK(!strstr(again, "no pull request"));
+    task.draft_number = 0;
+    task.draft_url = NULL;
+
     task.state = TASK_HELD;
     input.detail = ".github/workflows/ci.yml: protected by \".github/**\", was changed";
     auto_free char *held = status_of(&input);
@@ -330,6 +341,7 @@ TEST(body_of_what_is_not_verified)
     draft.checks[1] = make_check("lint", CHECK_VERDICT_TIMED_OUT);
     draft.checks[2] = make_check("types", CHECK_VERDICT_RED_BEFORE);
     draft.outputs[0] = "expected 2, got 3\n";
+    draft.outputs[1] = "\n";
     draft.input.failed_outputs = draft.outputs;
     draft.run.flags = text("[\"tests/x.c: test was deleted\"]");
     auto_free char *body = body_of(&draft.input);
@@ -343,6 +355,7 @@ TEST(body_of_what_is_not_verified)
               "**timed out** |\n");
     CHECK_CONTAINS(body, "<details><summary>Last lines of <code>test</code></summary>\n\n```text\n"
                          "expected 2, got 3\n```\n\n</details>\n");
+    CHECK_CONTAINS(body, "\n`lint` printed nothing.\n");
 }
 
 TEST(body_without_proof_gives_the_reason)

@@ -346,7 +346,8 @@ TEST(giving_back_remembers_since_when_it_waits_and_which_tries_count)
     const int64_t task = fixture_task(f.db, "o");
     const int64_t id = fixture_run(f.db, task);
     AUTO(run_free) struct run *first = claim(f.db, "w", 1000);
-    const struct run_return waits = {.not_before_ms = 5000, .waiting_since_ms = 2000};
+    const struct run_return waits = {
+        .not_before_ms = 5000, .waiting_since_ms = 2000, .detail = "the engine is away"};
     CHECK_OK(run_give_back(f.db, lease_of(first), &waits, 2000, &err), err);
     CHECK_INT(task_state(f.db, task), TASK_QUEUED);
     CHECK(!claim(f.db, "w", 4999));
@@ -354,11 +355,13 @@ TEST(giving_back_remembers_since_when_it_waits_and_which_tries_count)
     AUTO(run_free) struct run *second = claim(f.db, "w", 5000);
     CHECK_INT(second->id, id);
     CHECK_INT(second->waiting_since_ms, 2000);
+    CHECK_STR(second->detail, "the engine is away");
     CHECK_INT(second->attempts, 1); /* the first was given back unspent */
     const struct run_return failed = {.not_before_ms = 9000, .spent = true};
     CHECK_OK(run_give_back(f.db, lease_of(second), &failed, 6000, &err), err);
     AUTO(run_free) struct run *third = claim(f.db, "w", 9000);
     CHECK_INT(third->waiting_since_ms, 0);
+    CHECK(!third->detail);
     CHECK_INT(third->attempts, 2);
     fixture_done(&f);
 }
@@ -375,6 +378,7 @@ TEST(what_was_reached_is_kept)
     CHECK_OK(run_set_base(f.db, lease, "aaaa", "cccc", &err), err);
     CHECK_OK(run_set_head(f.db, lease, "bbbb", "I did it", "[\"large\"]", &err), err);
     CHECK_OK(run_set_verdict(f.db, lease, VERDICT_NOT_VERIFIED, &err), err);
+    CHECK_OK(run_set_detail(f.db, lease, "a line\n", &err), err);
     CHECK_OK(run_finish(f.db, lease, OUTCOME_DRAFT, "draft #7", 9000, &err), err);
     AUTO(run_free) struct run *got = get(f.db, id);
     CHECK_INT(got->state, RUN_ENDED);
@@ -386,6 +390,7 @@ TEST(what_was_reached_is_kept)
     CHECK_INT(got->verdict, VERDICT_NOT_VERIFIED);
     CHECK_INT(got->outcome, OUTCOME_DRAFT);
     CHECK_STR(got->reason, "draft #7");
+    CHECK_STR(got->detail, "a line\n");
     CHECK_INT(got->finished_ms, 9000);
     CHECK(!got->lease_owner);
     fixture_done(&f);

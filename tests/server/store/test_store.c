@@ -167,6 +167,7 @@ TEST(an_older_store_is_brought_up_to_date)
                     "ALTER TABLE task DROP COLUMN draft_opened_ms;"
                     "ALTER TABLE task DROP COLUMN draft_state;"
                     "ALTER TABLE run DROP COLUMN branch;"
+                    "ALTER TABLE run DROP COLUMN detail;"
                     "ALTER TABLE run DROP COLUMN settings_commit;"
                     "ALTER TABLE run DROP COLUMN instruction;"
                     "ALTER TABLE run DROP COLUMN cancel_ms;"
@@ -180,7 +181,7 @@ TEST(an_older_store_is_brought_up_to_date)
     CHECK_OK(store_read(store, read_first_run, &run, &err), err);
     CHECK_STR(run->trigger_actor, "ann");
     CHECK_INT(run->cancel_ms, 0);
-    CHECK(!run->instruction && !run->settings_commit);
+    CHECK(!run->instruction && !run->settings_commit && !run->detail);
     store_close(store);
     fixture_done(&f);
 }
