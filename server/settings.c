@@ -163,7 +163,7 @@ check_pair(const struct tree_node *root,
     auto_free char *key = NULL;
     struct err fault;
 
-    if (!listen->certificate || !listen->key || !fs_exists(listen->certificate) ||
+    if (listen->http || !listen->certificate || !listen->key || !fs_exists(listen->certificate) ||
         !fs_exists(listen->key))
         return 0;
     int r = certificate_load(listen->certificate, listen->key, &certificate, &key, &fault);

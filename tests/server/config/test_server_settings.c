@@ -1,6 +1,7 @@
 /* The runtime's own part of the operator's file. */
 #include "server/base/fs.h"
 #include "server/base/str.h"
+#include "server/http/certificate.h"
 #include "server/settings.h"
 #include "tests/harness/test.h"
 
@@ -125,6 +126,10 @@ TEST(certificate_and_key_belong_together)
 TEST(files_are_looked_for_beside_the_configuration)
 {
     AUTO_DONE(outcome_done) struct outcome o = {0};
+    auto_free char *dir = NULL;
+    auto_free char *certificate = NULL;
+    auto_free char *key = NULL;
+    struct err err = {0};
 
     set_env("CREDENTIALS_DIRECTORY", NULL);
     load("listen: { certificate: null-device/null, key: null }\n", "/", &o);
@@ -135,10 +140,15 @@ TEST(files_are_looked_for_beside_the_configuration)
     CHECK_INT(o.result, ERR_INVALID);
     outcome_done(&o);
     o = (struct outcome){0};
-    load("listen: { certificate: full, key: zero }\n", "/dev", &o);
+    CHECK_OK(fs_make_temp_dir("/tmp", "draftd-test-", &dir, &err), err);
+    CHECK_OK(certificate_load_or_make(dir, &certificate, &key, &err), err);
+    auto_free char *certificate_path = str_printf("%s/tls.crt", dir);
+    auto_free char *key_path = str_printf("%s/tls.key", dir);
+    load("listen: { certificate: tls.crt, key: tls.key }\n", dir, &o);
+    CHECK_OK(fs_remove_tree(dir, &err), err);
     CHECK_STR(strbuf_str(&o.report), "");
-    CHECK_STR(o.settings.listen.certificate, "/dev/full");
-    CHECK_STR(o.settings.listen.key, "/dev/zero");
+    CHECK_STR(o.settings.listen.certificate, certificate_path);
+    CHECK_STR(o.settings.listen.key, key_path);
 }
 
 TEST_MAIN()
