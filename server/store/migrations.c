@@ -190,6 +190,7 @@ static const char remarks[] =
     "ALTER TABLE task ADD COLUMN draft_opened_ms INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE task ADD COLUMN draft_ended_ms INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE task ADD COLUMN follow_ci INTEGER NOT NULL DEFAULT 1;"
+    "UPDATE task SET draft_state = 1 WHERE draft_number > 0;"
     "CREATE INDEX task_draft ON task (repository, draft_number) WHERE draft_number > 0;"
     "CREATE INDEX task_branch ON task (repository, branch) WHERE branch IS NOT NULL;"
     "CREATE TABLE remark ("

@@ -226,6 +226,7 @@ begin(void)
         "NULL,1000,5000),"
         "(5,'local','local:demo/calc#m5','t','demo/calc',0,'Fifth','x','ann',3,NULL,NULL,0,NULL,"
         "'nothing to change',1000,6000);"
+        "UPDATE task SET draft_state = 1 WHERE draft_number > 0;"
         "INSERT INTO run (id, task, number, trigger_kind, trigger_actor, trigger_ms, state, stage,"
         " round, outcome, verdict, base_commit, head_commit, created_ms, started_ms, finished_ms)"
         " VALUES (1,1,1,'label','ann',900,2,8,1,1,1,'aaaa','bbbb',1000,1100,2000),"

@@ -235,7 +235,7 @@ TEST(one_task_is_shown_with_all_that_is_known)
     begin();
     CHECK_STATUS(DRAFTD("show", CONFIG, "1"), 0);
     CHECK_CONTAINS(strbuf_str(&out), "task           1 (drafted)\n");
-    CHECK_CONTAINS(strbuf_str(&out), "draft          7 https://github.example/acme/api/pull/7\n");
+    CHECK_CONTAINS(strbuf_str(&out), "draft          7, open: https://github.example/acme/api/pull/7\n");
     CHECK_CONTAINS(strbuf_str(&out), "run            1: ended, draft, verified (label by ann)\n");
     CHECK_CONTAINS(strbuf_str(&out), "checks         test: fixed (before: failed, after: not_run,"
                                      " proof: passed)\n");

@@ -511,7 +511,7 @@ TEST(a_replay_without_effect_says_why)
     const int64_t closed = deliver_issue(&w, "d2", "closed", 43);
     dispatch(&w);
     CHECK_REPLAY(&w, labeled, true, "ignored: task 1 is under way\n");
-    CHECK_REPLAY(&w, closed, true, "ignored: there is nothing to cancel\n");
+    CHECK_REPLAY(&w, closed, true, "ignored: there is no task for github:acme/api#43\n");
     CHECK_REPLAY(&w, labeled, false, "ignored: task 1 is under way\n");
     CHECK_REPLAY(&w, closed, false, "ignored: there is no task for github:acme/api#43\n");
     CHECK_INT(world_int(&w, "SELECT count(*) FROM run"), 1);
