@@ -8,6 +8,7 @@ import {
     writeIssues, writePulls,
 } from './common.mjs';
 import { ApiError, forbidden, invalid, notFound } from './errors.mjs';
+import { HOOK_OPERATIONS } from './hooks.mjs';
 import { REVIEW_OPERATIONS } from './reviews.mjs';
 import { branchCommit, hasNewCommits, merges } from './state.mjs';
 
@@ -226,6 +227,7 @@ const OPERATIONS = {
     'pulls/update': { access: writePulls, run: updatePull },
     ...REVIEW_OPERATIONS,
     ...CHECK_OPERATIONS,
+    ...HOOK_OPERATIONS,
 };
 
 /// A renamed repository answers with its permanent address.

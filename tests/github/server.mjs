@@ -40,6 +40,9 @@
 //                                            subject_type?}]}: answers the review with its comments
 //   POST   repos/O/R/check-runs              {name, head_sha, app_id?, app_slug?, suite_id?, external_id?, status?, conclusion?,
 //                                            output?}: of some App
+//   POST   hooks                             {repository?: "O/R" (without: the App's), url?, secret?}: answers the hook
+//   POST   hooks/ID/deliveries               {event?, action?, payload?, guid?, status?, status_code?, delivered_at?}: noted
+//                                            as delivered; with "send": true it is sent first, signed
 //   GET, DELETE violations | requests        the lists; emptied.   GET counts: requests by call and status
 //   POST, DELETE faults                      a failure to come (faults.mjs says which); none any more
 //   POST   delay                             {ms}: every answer waits

@@ -121,6 +121,18 @@ export class Shapes {
         };
     }
 
+    hook(repository, hook) {
+        return {
+            ...this.base('repos/list-webhooks'), id: hook.id, active: hook.active, events: hook.events,
+            config: { content_type: 'json', insecure_ssl: '0', url: hook.url ?? '' },
+            url: `${this.origin}/repos/${repository.full_name}/hooks/${hook.id}`,
+        };
+    }
+
+    delivery({ payload, ...delivery }) {
+        return { ...this.base('repos/list-webhook-deliveries'), throttled_at: null, ...delivery };
+    }
+
     reaction(reaction, people) {
         return {
             ...this.base('reactions/create-for-issue'), id: reaction.id, content: reaction.content,

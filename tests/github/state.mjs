@@ -27,6 +27,7 @@ export class World {
         this.tokens = new Map();       // token -> { kind, login?, repositories?, permissions?, expires_at }
         this.repositories = new Map(); // lower-case full name -> repository
         this.renamed = new Map();      // lower-case old full name -> repository
+        this.hooks = [];               // { id, repository: full name or null for the App's, url, secret, deliveries }
         this.lastId = 1000;
     }
 
@@ -201,11 +202,27 @@ export class World {
         return status;
     }
 
+    addHook({ repository = null, url = null, secret = null, events = ['*'], active = true }) {
+        const hook = { id: this.id(), repository, url, secret, events, active, deliveries: [] };
+        this.hooks.push(hook);
+        return hook;
+    }
+
+    addDelivery(hook, { guid, event, action, payload, status = 'OK', status_code = 200, delivered_at, redelivery = false }) {
+        const delivery = {
+            id: this.id(), guid, event, action, payload, status, status_code, delivered_at: delivered_at ?? now(), redelivery,
+            repository_id: payload?.repository?.id ?? null, installation_id: payload?.installation?.id ?? null,
+        };
+        hook.deliveries.push(delivery);
+        return delivery;
+    }
+
     /// Everything, as plain JSON, for a test to look at.
     snapshot() {
         const values = (map) => [...map.values()];
         return {
             app: this.app,
+            hooks: this.hooks,
             tokens: [...this.tokens].map(([token, record]) => ({ token, ...record })),
             repositories: values(this.repositories).map((repository) => ({
                 ...repository,
