@@ -28,6 +28,7 @@ struct github_call {
     const char *method;
     const char *url;        /* whole, or beginning with '/': below the API's URL */
     const char *repository; /* whose token; NULL: as the App itself, or as the machine user */
+    int64_t installation;   /* whose token, without a repository; or 0 */
     const json_t *body;     /* or NULL */
     const char
         *etag; /* of the answer that is known: the same again is told by status 304; or NULL */
@@ -53,12 +54,13 @@ MUST_CHECK int github_call(struct github *github,
                            char **ret_next,
                            struct err *err);
 
-/* A token for a repository: the machine user's, one that is kept, or a fresh one.
- * Owns: *ret_token is the caller's, secret_free(). */
-MUST_CHECK int github_token(struct github *github,
-                            const char *repository,
-                            struct secret **ret_token,
-                            struct err *err);
+/* Names an installation, by its id, where otherwise a repository is named: none has a space. */
+#define GITHUB_INSTALLATION "installation "
+
+/* A token for a repository or an installation: the machine user's, one that is kept, or a fresh
+ * one. Owns: *ret_token is the caller's, secret_free(). */
+MUST_CHECK int
+github_token(struct github *github, const char *holder, struct secret **ret_token, struct err *err);
 
 /* Append "/repos/OWNER/NAME", escaped.  Errors: ERR_INVALID `repository` is not OWNER/NAME. */
 MUST_CHECK int
@@ -107,6 +109,7 @@ typedef int github_visit_fn(void *ctx, const json_t *item, bool *ret_enough, str
 struct github_list {
     const char *repository; /* whose token; NULL: as github_call() */
     const char *path;       /* with its query; below the repository where one is given */
+    int64_t installation;   /* whose token, without a repository; or 0 */
     const char *member;     /* which holds the items of a page; NULL: the page itself is the list */
 };
 

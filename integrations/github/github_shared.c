@@ -60,7 +60,10 @@ read_page(struct github *github,
           json_t **ret_page,
           struct err *err)
 {
-    const struct github_call call = {.method = "GET", .url = *url, .repository = list->repository};
+    const struct github_call call = {.method = "GET",
+                                     .url = *url,
+                                     .repository = list->repository,
+                                     .installation = list->installation};
     char *next = NULL;
     const int result = github_call(github, &call, ret_page, &next, err);
 

@@ -9,6 +9,7 @@ import {
 } from './common.mjs';
 import { ApiError, forbidden, invalid, notFound } from './errors.mjs';
 import { HOOK_OPERATIONS } from './hooks.mjs';
+import { LISTING_OPERATIONS } from './listings.mjs';
 import { REVIEW_OPERATIONS } from './reviews.mjs';
 import { branchCommit, hasNewCommits, merges } from './state.mjs';
 
@@ -228,6 +229,7 @@ const OPERATIONS = {
     ...REVIEW_OPERATIONS,
     ...CHECK_OPERATIONS,
     ...HOOK_OPERATIONS,
+    ...LISTING_OPERATIONS,
 };
 
 /// A renamed repository answers with its permanent address.

@@ -103,10 +103,10 @@ export class World {
         return [...this.repositories.values()].find((repository) => repository.id === id);
     }
 
-    addIssue(repository, { number, title, body = '', user = 'ann', labels = [], assignees = [], state = 'open' }) {
+    addIssue(repository, { number, title, body = '', user = 'ann', labels = [], assignees = [], state = 'open', updated_at }) {
         const issue = {
             id: this.id(), number: number ?? repository.lastNumber + 1, title, body, user, labels, assignees,
-            state, is_pull: false, reactions: [], created_at: now(), updated_at: now(),
+            state, is_pull: false, reactions: [], created_at: updated_at ?? now(), updated_at: updated_at ?? now(),
         };
         this.addPerson(user);
         repository.lastNumber = Math.max(repository.lastNumber, issue.number);
