@@ -39,8 +39,9 @@ exchange(struct github *github,
         .bearer = bearer,
         .body = bytes_of_str(body),
         .max_answer_bytes = GITHUB_PAGE_BYTES,
+        .keep_last_bytes = call->keep_last_bytes,
         .follow_redirects = true,
-        .timeout_ms = GITHUB_TIMEOUT_MS,
+        .timeout_ms = call->keep_last_bytes ? GITHUB_LOG_TIMEOUT_MS : GITHUB_TIMEOUT_MS,
         .stop = github->options.stop,
     };
     return web_perform(github->web, &request, ret_answer, err);

@@ -10,7 +10,8 @@
 #define GITHUB_PAGE_SIZE 100                   /* the largest that GitHub gives */
 #define GITHUB_PAGES 100                       /* then it is enough */
 #define GITHUB_TIMEOUT_MS (15 * MS_PER_SECOND) /* GitHub itself gives up a request after 10 s */
-#define GITHUB_PAGE_BYTES (64U * 1024 * 1024)  /* a hundred comments of the longest, escaped */
+#define GITHUB_LOG_TIMEOUT_MS MS_PER_MINUTE
+#define GITHUB_PAGE_BYTES (64U * 1024 * 1024) /* a hundred comments of the longest, escaped */
 
 #define GITHUB_UNCHANGED 304 /* the status, when an ETag was sent */
 
@@ -32,6 +33,7 @@ struct github_call {
     const json_t *body;     /* or NULL */
     const char
         *etag; /* of the answer that is known: the same again is told by status 304; or NULL */
+    size_t keep_last_bytes; /* of the answer, which may be of any length; 0: all, up to a page */
 };
 
 /* One call: the token found or made, the answer judged; a token that is refused is renewed, once.
@@ -95,6 +97,9 @@ MUST_CHECK int github_send_body(struct github *github,
                                 const char *body,
                                 json_t **ret_json,
                                 struct err *err);
+
+/* The string at `path`, "" when it is not told. Borrowed from the tree. */
+const char *github_text_at(const json_t *json, const char *path);
 
 /* Was this comment written by a bot, or by an App on somebody's behalf? */
 bool github_by_program(const json_t *comment);

@@ -34,14 +34,6 @@ struct issue_reading {
     void *ctx;
 };
 
-static const char *
-text_at(const json_t *json, const char *member)
-{
-    const char *const text = js_str(json, member);
-
-    return text ? text : "";
-}
-
 static int
 hand_over_issue(void *ctx, const json_t *item, bool *ret_enough, struct err *err)
 {
@@ -53,9 +45,9 @@ hand_over_issue(void *ctx, const json_t *item, bool *ret_enough, struct err *err
     return reading->each(reading->ctx,
                          &(struct github_issue){
                              .number = js_int(item, "number", 0),
-                             .url = text_at(item, "html_url"),
-                             .title = text_at(item, "title"),
-                             .body = text_at(item, "body"),
+                             .url = github_text_at(item, "html_url"),
+                             .title = github_text_at(item, "title"),
+                             .body = github_text_at(item, "body"),
                              .author = js_str(item, "user.login"),
                              .by_program = github_by_program(item),
                              .created_ms = clock_parse(js_str(item, "created_at"), 0),
@@ -108,7 +100,7 @@ hand_over_installation(void *ctx, const json_t *item, bool *ret_enough, struct e
     return reading->each(reading->ctx,
                          &(struct github_installation){
                              .id = js_int(item, "id", 0),
-                             .account = text_at(item, "account.login"),
+                             .account = github_text_at(item, "account.login"),
                              .suspended = js_str(item, "suspended_at") != NULL,
                          },
                          err);

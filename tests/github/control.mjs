@@ -60,6 +60,10 @@ function createCheckRun({ world }, [owner, name], body) {
     return world.addCheckRun(pickRepository(world, owner, name), { app_id: 1, ...body });
 }
 
+function createJob({ world }, [owner, name], body) {
+    return world.addJob(pickRepository(world, owner, name), body);
+}
+
 function createDelivery({ world }, [id], body) {
     return makeDelivery(world, found(world.hooks.find((hook) => hook.id === Number(id)), 'hook'), body);
 }
@@ -117,6 +121,7 @@ const ROUTES = [
     ['POST', `repos/${SEGMENT}/${SEGMENT}/pulls`, createPull],
     ['POST', `repos/${SEGMENT}/${SEGMENT}/pulls/${SEGMENT}/reviews`, createReview],
     ['POST', `repos/${SEGMENT}/${SEGMENT}/check-runs`, createCheckRun],
+    ['POST', `repos/${SEGMENT}/${SEGMENT}/jobs`, createJob],
     ['POST', 'hooks', ({ world }, _, body) => world.addHook(body)],
     ['POST', `hooks/${SEGMENT}/deliveries`, createDelivery],
 ].map(([method, path, run]) => ({ method, pattern: new RegExp(`^/_control/${path}$`), run }));

@@ -2,6 +2,7 @@
 // returns { status, body, headers? } or throws an ApiError. `access` says who may; none: the handler
 // looks itself.
 import { permissionOf, requireAccess } from './access.mjs';
+import { ACTION_OPERATIONS } from './actions.mjs';
 import { CHECK_OPERATIONS } from './checks.mjs';
 import {
     checkLengths, findComment, findIssue, findPull, listReactions, metadata, paginate, people, react, readIssues, readPulls,
@@ -228,6 +229,7 @@ const OPERATIONS = {
     'pulls/update': { access: writePulls, run: updatePull },
     ...REVIEW_OPERATIONS,
     ...CHECK_OPERATIONS,
+    ...ACTION_OPERATIONS,
     ...HOOK_OPERATIONS,
     ...LISTING_OPERATIONS,
 };

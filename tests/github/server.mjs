@@ -40,6 +40,8 @@
 //                                            subject_type?}]}: answers the review with its comments
 //   POST   repos/O/R/check-runs              {name, head_sha, app_id?, app_slug?, suite_id?, external_id?, status?, conclusion?,
 //                                            output?}: of some App
+//   POST   repos/O/R/jobs                    {run_id, name?, conclusion?, steps?: [{name, conclusion}], log?, log_encoding?:
+//                                            "base64"}: of a workflow run
 //   POST   hooks                             {repository?: "O/R" (without: the App's), url?, secret?}: answers the hook
 //   POST   hooks/ID/deliveries               {event?, action?, payload?, guid?, status?, status_code?, delivered_at?}: noted
 //                                            as delivered; with "send": true it is sent first, signed

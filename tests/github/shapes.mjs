@@ -114,6 +114,16 @@ export class Shapes {
         };
     }
 
+    job(repository, job) {
+        const { jobs: [base] } = this.base('actions/list-jobs-for-workflow-run');
+        return {
+            ...base, id: job.id, run_id: job.run_id, name: job.name, status: 'completed', conclusion: job.conclusion,
+            url: `${this.origin}/repos/${repository.full_name}/actions/jobs/${job.id}`,
+            html_url: `https://github.com/${repository.full_name}/actions/runs/${job.run_id}/job/${job.id}`,
+            steps: job.steps.map((step, i) => ({ ...base.steps[0], status: 'completed', ...step, number: i + 1 })),
+        };
+    }
+
     status(repository, status, people) {
         return {
             ...this.base('repos/create-commit-status'), id: status.id, state: status.state, context: status.context,

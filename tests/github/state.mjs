@@ -84,7 +84,7 @@ export class World {
             id: this.id(), owner, name, full_name: input.full_name, default_branch: 'main',
             private: false, archived: false, drafts: true, installed: true, git_dir: null,
             collaborators: {}, issues: new Map(), comments: new Map(), pulls: new Map(), lastNumber: 0,
-            reviews: new Map(), reviewComments: new Map(), checkRuns: new Map(), statuses: [],
+            reviews: new Map(), reviewComments: new Map(), checkRuns: new Map(), statuses: [], jobs: new Map(),
         };
         const { issues = [], renamed_from = [], full_name, ...settings } = input;
         Object.assign(repository, settings);
@@ -196,6 +196,12 @@ export class World {
         check.history.push({ at: now(), conclusion: check.conclusion, title: check.output.title });
     }
 
+    addJob(repository, { run_id, name = 'build', conclusion = 'failure', steps = [], log = null, log_encoding }) {
+        const job = { id: this.id(), run_id, name, conclusion, steps, log, log_encoding };
+        repository.jobs.set(job.id, job);
+        return job;
+    }
+
     addStatus(repository, sha, login, { state, context = 'default', description = null, target_url = null }) {
         const status = { id: this.id(), sha, user: login, state, context, description, target_url, created_at: now() };
         repository.statuses.push(status);
@@ -240,6 +246,7 @@ export class World {
                 reviewComments: undefined,
                 checkRuns: undefined,
                 check_runs: values(repository.checkRuns),
+                jobs: values(repository.jobs),
             })),
         };
     }
