@@ -6,6 +6,7 @@
 #include "server/base/clock.h"
 #include "server/base/str.h"
 #include "server/limits.h"
+#include "server/web_answer.h"
 #include "server/web_url.h"
 
 #include <curl/curl.h>
@@ -92,30 +93,6 @@ web_free(struct web *web)
     free(web);
 }
 
-static void
-clear_headers(struct web_answer *answer)
-{
-    char **const slots[] = {&answer->retry_after,
-                            &answer->link,
-                            &answer->location,
-                            &answer->etag,
-                            &answer->rate_remaining,
-                            &answer->rate_reset,
-                            &answer->accepted_permissions};
-
-    for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
-        free(*slots[i]);
-        *slots[i] = NULL;
-    }
-}
-
-void
-web_answer_done(struct web_answer *answer)
-{
-    clear_headers(answer);
-    strbuf_done(&answer->body);
-}
-
 /* The bytes of a request's headers, wiped: one of them is a credential. */
 static void
 wipe_headers(struct curl_slist **list)
@@ -141,36 +118,13 @@ receive_body(char *ptr, size_t size, size_t count, void *context)
     struct exchange *exchange = context;
     struct strbuf *const body = &exchange->answer.body;
 
-    strbuf_add(body, ptr, size * count);
+    web_answer_add_body(&exchange->answer, exchange->request->keep_last_bytes,
+                        bytes_of(ptr, size * count));
     if (strbuf_ok(body))
         return size * count;
     exchange->too_large = body->failed == ERR_LIMIT;
     exchange->no_memory = body->failed == ERR_NOMEM;
     return 0;
-}
-
-static char **
-header_slot(struct web_answer *answer, struct bytes name)
-{
-    const struct {
-        const char *name;
-        char **slot;
-    } wanted[] = {
-        {"retry-after", &answer->retry_after},
-        {"link", &answer->link},
-        {"location", &answer->location},
-        {"etag", &answer->etag},
-        {"x-ratelimit-remaining", &answer->rate_remaining},
-        {"x-ratelimit-reset", &answer->rate_reset},
-        {"x-accepted-github-permissions", &answer->accepted_permissions},
-    };
-
-    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-        if (name.len == strlen(wanted[i].name) &&
-            strncasecmp(name.ptr, wanted[i].name, name.len) == 0)
-            return wanted[i].slot;
-    }
-    return NULL;
 }
 
 static size_t
@@ -181,25 +135,15 @@ receive_header(char *ptr, size_t size, size_t count, void *context)
     const char *const colon = memchr(ptr, ':', len);
 
     if (len >= 5 && memcmp(ptr, "HTTP/", 5) == 0) /* an interim answer came before this one */
-        clear_headers(&exchange->answer);
+        web_answer_clear_headers(&exchange->answer);
     exchange->head_complete =
         len <= 2; /* the empty line; curl takes a connection cut before it for success */
     if (!colon)
         return len;
-    char **const slot = header_slot(&exchange->answer, bytes_of(ptr, (size_t)(colon - ptr)));
-    if (!slot)
-        return len;
-
-    const char *start = colon + 1;
-    const char *end = ptr + len;
-    while (start < end && (*start == ' ' || *start == '\t'))
-        start++;
-    while (end > start && strchr(" \t\r\n", end[-1]))
-        end--;
-    free(*slot);
-    *slot = strndup(start, (size_t)(end - start));
-    exchange->no_memory = !*slot;
-    return *slot ? len : 0;
+    exchange->no_memory =
+        !web_answer_add_header(&exchange->answer, bytes_of(ptr, (size_t)(colon - ptr)),
+                               bytes_of(colon + 1, (size_t)(ptr + len - colon - 1)));
+    return exchange->no_memory ? 0 : len;
 }
 
 /* --- Making a request */
@@ -343,6 +287,8 @@ set_limits(CURL *easy, const struct exchange *exchange)
         if (code)
             return code;
     }
+    if (exchange->request->keep_last_bytes)
+        return CURLE_OK; /* it may be of any length */
     return curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)exchange->answer.body.max);
 }
 
@@ -561,7 +507,8 @@ web_perform(struct web *web,
 
     for (int redirects = 0; result == 0; redirects++) {
         const int64_t left_ms = deadline - clock_mono_ms();
-        const size_t max = request->max_answer_bytes;
+        const size_t max =
+            request->keep_last_bytes ? 2 * request->keep_last_bytes : request->max_answer_bytes;
         AUTO_DONE(exchange_done)
         struct exchange exchange = {
             .request = request,
@@ -575,6 +522,9 @@ web_perform(struct web *web,
         if (result)
             break;
         if (!follows || !is_redirect(exchange.answer.status)) {
+            web_answer_finish(&exchange.answer, request->keep_last_bytes);
+            if (redirects > 0)
+                exchange.answer.redirected_to = TAKE(url);
             *ret_answer = exchange.answer;
             exchange.answer = (struct web_answer){0};
             return 0;

@@ -35,6 +35,7 @@ struct web_request {
     const char *content_type;    /* of the body; NULL: application/json */
     int64_t timeout_ms;          /* for the whole exchange; 0: 30 seconds */
     size_t max_answer_bytes;     /* 0: LIMIT_ANSWER_BYTES */
+    size_t keep_last_bytes;      /* of a body of any length only so much; 0: all of it */
     bool follow_redirects;       /* GET only: at most 3 */
     const struct stop *stop;     /* gives up when raised; or NULL */
 };
@@ -50,6 +51,8 @@ struct web_answer {
     char *rate_remaining;       /* x-ratelimit-remaining */
     char *rate_reset;           /* x-ratelimit-reset */
     char *accepted_permissions; /* x-accepted-github-permissions */
+    char *redirected_to;        /* the last URL, where redirects were followed; else NULL */
+    bool shortened;             /* `keep_last_bytes` left a beginning out */
 };
 
 void web_answer_done(struct web_answer *answer);

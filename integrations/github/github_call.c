@@ -39,8 +39,9 @@ exchange(struct github *github,
         .bearer = bearer,
         .body = bytes_of_str(body),
         .max_answer_bytes = GITHUB_PAGE_BYTES,
+        .keep_last_bytes = call->keep_last_bytes,
         .follow_redirects = true,
-        .timeout_ms = GITHUB_TIMEOUT_MS,
+        .timeout_ms = call->keep_last_bytes ? GITHUB_LOG_TIMEOUT_MS : GITHUB_TIMEOUT_MS,
         .stop = github->options.stop,
     };
     return web_perform(github->web, &request, ret_answer, err);
@@ -73,8 +74,6 @@ github_parse(const struct web_answer *answer, json_t **ret_json, struct err *err
     return result;
 }
 
-/* --- Tokens */
-
 /* A call as the App itself. */
 static int
 exchange_as_app(struct github *github,
@@ -89,136 +88,7 @@ exchange_as_app(struct github *github,
     return result ? result : checked_exchange(github, call, token, answer, err);
 }
 
-static int
-call_as_app(struct github *github,
-            const struct github_call *call,
-            json_t **ret_json,
-            struct err *err)
-{
-    AUTO_DONE(web_answer_done) struct web_answer answer = {0};
-    const int result = exchange_as_app(github, call, &answer, err);
-
-    return result ? result : github_parse(&answer, ret_json, err);
-}
-
-static int
-find_installation(struct github *github,
-                  const char *repository,
-                  json_t **ret_installation,
-                  struct err *err)
-{
-    auto_free char *path = NULL;
-    AUTO(js_free) json_t *json = NULL;
-    int result = github_repository_path(repository, "/installation", &path, err);
-
-    if (result)
-        return result;
-    const struct github_call call = {.method = "GET", .url = path};
-    result = call_as_app(github, &call, &json, err);
-    if (result == ERR_NOTFOUND)
-        return err_set(err, ERR_DENIED,
-                       "the GitHub App is not installed on %s, or was not given it", repository);
-    if (result)
-        return result;
-    if (js_int(json, "id", 0) <= 0)
-        return err_set(err, ERR_REMOTE, "GitHub's answer names no installation");
-    *ret_installation = TAKE(json);
-    return 0;
-}
-
-/* What publishing needs, and what is asked for only where it was granted: GitHub refuses a token
- * that is to do more than the installation may. */
-static json_t *
-token_permissions(const json_t *granted)
-{
-    static const struct {
-        const char *name;
-        const char *most; /* the level that we have a use for */
-    } wanted[] = {{"checks", "write"}, {"actions", "read"}, {"workflows", "write"}};
-
-    json_t *const permissions =
-        json_pack("{s:s, s:s, s:s, s:s}", "contents", "write", "pull_requests", "write", "issues",
-                  "write", "metadata", "read");
-    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-        const char *const level = js_str(granted, wanted[i].name);
-        const bool enough = str_equal(level, "write") || str_equal(level, "admin");
-
-        if (level)
-            (void)json_object_set_new(permissions, wanted[i].name,
-                                      json_string(enough ? wanted[i].most : level));
-    }
-    return permissions;
-}
-
-/* A token is narrowed to one repository. */
-static json_t *
-token_request(const char *repository, const json_t *installation)
-{
-    const char *const slash = strchr(repository, '/');
-
-    return json_pack("{s:[s], s:o}", "repositories", slash ? slash + 1 : "", "permissions",
-                     token_permissions(js_at(installation, "permissions")));
-}
-
-static int
-mint_token(struct github *github,
-           const char *repository,
-           struct secret **ret_token,
-           struct err *err)
-{
-    AUTO(js_free) json_t *installation = NULL;
-    AUTO(js_free) json_t *json = NULL;
-    AUTO(secret_free) struct secret *token = NULL;
-    int result = find_installation(github, repository, &installation, err);
-
-    if (result)
-        return result;
-    AUTO(js_free) json_t *body = token_request(repository, installation);
-    auto_free char *path =
-        str_printf("/app/installations/%" PRId64 "/access_tokens", js_int(installation, "id", 0));
-    if (!path || !body)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    const struct github_call call = {.method = "POST", .url = path, .body = body};
-    result = call_as_app(github, &call, &json, err);
-    if (result)
-        return err_wrap(err, "asking for a token for %s", repository);
-
-    const char *const text = js_str(json, "token");
-    const int64_t expires_ms = clock_parse(js_str(json, "expires_at"), 0);
-    if (!text || expires_ms == 0)
-        return err_set(err, ERR_REMOTE, "GitHub's answer holds no token");
-    result = secret_new(bytes_of_str(text), &token, err);
-    if (result == 0)
-        result =
-            github_tokens_put(github->tokens, repository, token, expires_ms, clock_now_ms(), err);
-    if (result)
-        return result;
-    *ret_token = TAKE(token);
-    return 0;
-}
-
-int
-github_token(struct github *github,
-             const char *repository,
-             struct secret **ret_token,
-             struct err *err)
-{
-    if (github->options.app_id == 0)
-        return secret_copy(github->options.token, ret_token, err);
-    const int result =
-        github_tokens_get(github->tokens, repository, clock_now_ms(), ret_token, err);
-    return result == ERR_NOTFOUND ? mint_token(github, repository, ret_token, err) : result;
-}
-
-void
-github_forget_token(struct github *github, const char *repository)
-{
-    github_tokens_forget(github->tokens, repository);
-}
-
-/* --- Calls */
-
-/* The call with a token of the repository; a refused one is renewed once. */
+/* The call with a token of its own; a refused one is renewed once. */
 static int
 exchange_with_token(struct github *github,
                     const struct github_call *call,
@@ -226,16 +96,21 @@ exchange_with_token(struct github *github,
                     struct err *err)
 {
     const bool renewable = github->options.app_id != 0;
+    auto_free char *holder = call->repository
+                                 ? str_dup(call->repository)
+                                 : str_printf(GITHUB_INSTALLATION "%" PRId64, call->installation);
 
+    if (!holder)
+        return err_set(err, ERR_NOMEM, "out of memory");
     for (int attempt = 0;; attempt++) {
         AUTO(secret_free) struct secret *token = NULL;
-        int result = github_token(github, call->repository, &token, err);
+        int result = github_token(github, holder, &token, err);
         if (result)
             return result;
         result = checked_exchange(github, call, token, answer, err);
         if (result != ERR_AUTH || !renewable || attempt > 0)
             return result;
-        github_tokens_forget(github->tokens, call->repository);
+        github_tokens_forget(github->tokens, holder);
         web_answer_done(answer);
         *answer = (struct web_answer){0};
     }
@@ -248,7 +123,7 @@ github_exchange(struct github *github,
                 struct err *err)
 {
     github->retry_after_ms = 0;
-    if (!call->repository && github->options.app_id != 0)
+    if (!call->repository && call->installation == 0 && github->options.app_id != 0)
         return exchange_as_app(github, call, answer, err);
     return exchange_with_token(github, call, answer, err);
 }

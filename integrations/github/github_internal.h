@@ -10,7 +10,8 @@
 #define GITHUB_PAGE_SIZE 100                   /* the largest that GitHub gives */
 #define GITHUB_PAGES 100                       /* then it is enough */
 #define GITHUB_TIMEOUT_MS (15 * MS_PER_SECOND) /* GitHub itself gives up a request after 10 s */
-#define GITHUB_PAGE_BYTES (64U * 1024 * 1024)  /* a hundred comments of the longest, escaped */
+#define GITHUB_LOG_TIMEOUT_MS MS_PER_MINUTE
+#define GITHUB_PAGE_BYTES (64U * 1024 * 1024) /* a hundred comments of the longest, escaped */
 
 #define GITHUB_UNCHANGED 304 /* the status, when an ETag was sent */
 
@@ -28,9 +29,11 @@ struct github_call {
     const char *method;
     const char *url;        /* whole, or beginning with '/': below the API's URL */
     const char *repository; /* whose token; NULL: as the App itself, or as the machine user */
+    int64_t installation;   /* whose token, without a repository; or 0 */
     const json_t *body;     /* or NULL */
     const char
         *etag; /* of the answer that is known: the same again is told by status 304; or NULL */
+    size_t keep_last_bytes; /* of the answer, which may be of any length; 0: all, up to a page */
 };
 
 /* One call: the token found or made, the answer judged; a token that is refused is renewed, once.
@@ -53,12 +56,13 @@ MUST_CHECK int github_call(struct github *github,
                            char **ret_next,
                            struct err *err);
 
-/* A token for a repository: the machine user's, one that is kept, or a fresh one.
- * Owns: *ret_token is the caller's, secret_free(). */
-MUST_CHECK int github_token(struct github *github,
-                            const char *repository,
-                            struct secret **ret_token,
-                            struct err *err);
+/* Names an installation, by its id, where otherwise a repository is named: none has a space. */
+#define GITHUB_INSTALLATION "installation "
+
+/* A token for a repository or an installation: the machine user's, one that is kept, or a fresh
+ * one. Owns: *ret_token is the caller's, secret_free(). */
+MUST_CHECK int
+github_token(struct github *github, const char *holder, struct secret **ret_token, struct err *err);
 
 /* Append "/repos/OWNER/NAME", escaped.  Errors: ERR_INVALID `repository` is not OWNER/NAME. */
 MUST_CHECK int
@@ -94,6 +98,9 @@ MUST_CHECK int github_send_body(struct github *github,
                                 json_t **ret_json,
                                 struct err *err);
 
+/* The string at `path`, "" when it is not told. Borrowed from the tree. */
+const char *github_text_at(const json_t *json, const char *path);
+
 /* Was this comment written by a bot, or by an App on somebody's behalf? */
 bool github_by_program(const json_t *comment);
 
@@ -107,6 +114,7 @@ typedef int github_visit_fn(void *ctx, const json_t *item, bool *ret_enough, str
 struct github_list {
     const char *repository; /* whose token; NULL: as github_call() */
     const char *path;       /* with its query; below the repository where one is given */
+    int64_t installation;   /* whose token, without a repository; or 0 */
     const char *member;     /* which holds the items of a page; NULL: the page itself is the list */
 };
 

@@ -15,14 +15,6 @@ struct reading {
     void *ctx;
 };
 
-static const char *
-text_at(const json_t *json, const char *member)
-{
-    const char *const text = js_str(json, member);
-
-    return text ? text : "";
-}
-
 /* The line that a hunk ends with. The comments of one review come without `line`, whatever the
  * description of the call says; the hunk is always there. 0: that is none. */
 static int64_t
@@ -54,7 +46,7 @@ static int
 hand_over(void *ctx, const json_t *comment, bool *ret_enough, struct err *err)
 {
     const struct reading *const reading = ctx;
-    const char *const hunk = text_at(comment, "diff_hunk");
+    const char *const hunk = github_text_at(comment, "diff_hunk");
     const bool about_file = str_equal(js_str(comment, "subject_type"), "file");
 
     *ret_enough = false;
@@ -65,12 +57,12 @@ hand_over(void *ctx, const json_t *comment, bool *ret_enough, struct err *err)
                              .review = js_int(comment, "pull_request_review_id", 0),
                              .author = js_str(comment, "user.login"),
                              .by_program = github_by_program(comment),
-                             .path = text_at(comment, "path"),
+                             .path = github_text_at(comment, "path"),
                              .line = js_int(comment, "line", 0),
                              .original_line = js_int(comment, "original_line",
                                                      about_file ? 0 : last_line_of_hunk(hunk)),
                              .diff_hunk = hunk,
-                             .body = text_at(comment, "body"),
+                             .body = github_text_at(comment, "body"),
                              .created_ms = clock_parse(js_str(comment, "created_at"), 0),
                          },
                          err);

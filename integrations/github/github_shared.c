@@ -26,6 +26,14 @@ github_send_body(struct github *github,
     return github_call_repository(github, method, repository, rest, object, ret_json, err);
 }
 
+const char *
+github_text_at(const json_t *json, const char *path)
+{
+    const char *const text = js_str(json, path);
+
+    return text ? text : "";
+}
+
 bool
 github_by_program(const json_t *comment)
 {
@@ -60,7 +68,10 @@ read_page(struct github *github,
           json_t **ret_page,
           struct err *err)
 {
-    const struct github_call call = {.method = "GET", .url = *url, .repository = list->repository};
+    const struct github_call call = {.method = "GET",
+                                     .url = *url,
+                                     .repository = list->repository,
+                                     .installation = list->installation};
     char *next = NULL;
     const int result = github_call(github, &call, ret_page, &next, err);
 

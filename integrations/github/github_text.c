@@ -140,3 +140,35 @@ github_fit_line(const char *line, size_t max_chars, char **ret_text, struct err 
     }
     return strbuf_take(&buf, ret_text, err);
 }
+
+/* Where the last `max` bytes begin, at a character. */
+static size_t
+last_part(const struct strbuf *buf, size_t max)
+{
+    size_t at = buf->len > max ? buf->len - max : 0;
+
+    while (at < buf->len && ((unsigned char)buf->ptr[at] & 0xC0U) == 0x80U)
+        at++;
+    return at;
+}
+
+int
+github_clean_text(struct bytes text, size_t max_bytes, char **ret_text, struct err *err)
+{
+    AUTO_DONE(strbuf_done) struct strbuf buf = STRBUF_INIT(3 * text.len);
+
+    for (size_t at = 0; at < text.len;) {
+        uint32_t code_point;
+        const size_t size = utf8_decode(text.ptr + at, text.len - at, &code_point);
+
+        if (size == 1 && (code_point == 0xFFFD || code_point == 0))
+            strbuf_add_str(&buf, REPLACEMENT);
+        else
+            strbuf_add(&buf, text.ptr + at, size);
+        at += size;
+    }
+    if (!strbuf_ok(&buf))
+        return err_set(err, ERR_NOMEM, "out of memory");
+    *ret_text = str_dup(strbuf_str(&buf) + last_part(&buf, max_bytes));
+    return *ret_text ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+}

@@ -1,6 +1,7 @@
 /* GitHub's limits on texts, kept: pure functions. */
 #pragma once
 
+#include "server/base/bytes.h"
 #include "server/base/err.h"
 
 #include <stddef.h>
@@ -21,3 +22,8 @@ github_fit_body(const char *body, size_t max_chars, char **ret_text, struct err 
 /* `line` as GitHub takes a title: as above, on one line, at most `max_chars`. */
 MUST_CHECK int
 github_fit_line(const char *line, size_t max_chars, char **ret_text, struct err *err);
+
+/* The end of `text` as valid UTF-8 of at most `max_bytes`: other bytes, and U+0000, become U+FFFD.
+ * Owns: *ret_text is the caller's, free(). */
+MUST_CHECK int
+github_clean_text(struct bytes text, size_t max_bytes, char **ret_text, struct err *err);

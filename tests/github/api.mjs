@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 
 import { authenticate, checkHeaders } from './access.mjs';
+import { findLog } from './actions.mjs';
 import { ApiError, invalid } from './errors.mjs';
 import { faultAnswer } from './faults.mjs';
 import { matchGit, serveGit } from './git.mjs';
@@ -178,6 +179,11 @@ export class Api {
             return serveGit(this.world, request, fault?.after ? lost(response) : response, url, git);
         }
 
+        const log = findLog(this.world, request, (reason) => this.violate(entry, reason));
+        if (log) {
+            Object.assign(entry, { operation: 'log', status: 200 });
+            return void response.writeHead(200, { 'content-type': 'text/plain' }).end(log);
+        }
         const bytes = await readBody(request);
         entry.operation = fault ? 'fault' : null;
         const spoilt = fault && (faultAnswer(fault) || fault.hang || fault.close);

@@ -44,7 +44,9 @@ function collectExamples(document) {
         for (const operation of Object.values(methods)) {
             const [success] = Object.values(operation.responses);
             const [first] = Object.values(resolve(success).content?.['application/json'].examples ?? {});
-            examples[operation.operationId] = resolve(resolve(first)?.value);
+            const example = resolve(resolve(first)?.value);
+            // some lie one level deeper, beside notes about them
+            examples[operation.operationId] = example?.['x-github-breaking-changes'] ? example.value : example;
         }
     }
     return examples;

@@ -1,5 +1,6 @@
 // The control API of the stand-in, JSON over plain HTTP on loopback: what a test sets up and reads back.
 // The calls are listed at the top of server.mjs.
+import { makeDelivery } from './hooks.mjs';
 
 async function readJson(request) {
     const chunks = [];
@@ -59,6 +60,14 @@ function createCheckRun({ world }, [owner, name], body) {
     return world.addCheckRun(pickRepository(world, owner, name), { app_id: 1, ...body });
 }
 
+function createJob({ world }, [owner, name], body) {
+    return world.addJob(pickRepository(world, owner, name), body);
+}
+
+function createDelivery({ world }, [id], body) {
+    return makeDelivery(world, found(world.hooks.find((hook) => hook.id === Number(id)), 'hook'), body);
+}
+
 function readRepository({ world }, [owner, name]) {
     const { full_name } = pickRepository(world, owner, name);
     return world.snapshot().repositories.find((repository) => repository.full_name === full_name);
@@ -112,6 +121,9 @@ const ROUTES = [
     ['POST', `repos/${SEGMENT}/${SEGMENT}/pulls`, createPull],
     ['POST', `repos/${SEGMENT}/${SEGMENT}/pulls/${SEGMENT}/reviews`, createReview],
     ['POST', `repos/${SEGMENT}/${SEGMENT}/check-runs`, createCheckRun],
+    ['POST', `repos/${SEGMENT}/${SEGMENT}/jobs`, createJob],
+    ['POST', 'hooks', ({ world }, _, body) => world.addHook(body)],
+    ['POST', `hooks/${SEGMENT}/deliveries`, createDelivery],
 ].map(([method, path, run]) => ({ method, pattern: new RegExp(`^/_control/${path}$`), run }));
 
 export function makeControl(parts) {
@@ -126,7 +138,7 @@ export function makeControl(parts) {
             if (!route)
                 return send(response, 404, { error: `no control call ${request.method} ${pathname}` });
             const names = route.pattern.exec(pathname).slice(1).map(decodeURIComponent);
-            return send(response, 200, route.run(parts, names, await readJson(request)) ?? {});
+            return send(response, 200, await route.run(parts, names, await readJson(request)) ?? {});
         } catch (error) {
             return send(response, error instanceof Missing ? 404 : 400, { error: error.message });
         }

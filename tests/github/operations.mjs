@@ -2,12 +2,15 @@
 // returns { status, body, headers? } or throws an ApiError. `access` says who may; none: the handler
 // looks itself.
 import { permissionOf, requireAccess } from './access.mjs';
+import { ACTION_OPERATIONS } from './actions.mjs';
 import { CHECK_OPERATIONS } from './checks.mjs';
 import {
     checkLengths, findComment, findIssue, findPull, listReactions, metadata, paginate, people, react, readIssues, readPulls,
     writeIssues, writePulls,
 } from './common.mjs';
 import { ApiError, forbidden, invalid, notFound } from './errors.mjs';
+import { HOOK_OPERATIONS } from './hooks.mjs';
+import { LISTING_OPERATIONS } from './listings.mjs';
 import { REVIEW_OPERATIONS } from './reviews.mjs';
 import { branchCommit, hasNewCommits, merges } from './state.mjs';
 
@@ -226,6 +229,9 @@ const OPERATIONS = {
     'pulls/update': { access: writePulls, run: updatePull },
     ...REVIEW_OPERATIONS,
     ...CHECK_OPERATIONS,
+    ...ACTION_OPERATIONS,
+    ...HOOK_OPERATIONS,
+    ...LISTING_OPERATIONS,
 };
 
 /// A renamed repository answers with its permanent address.

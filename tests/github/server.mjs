@@ -24,7 +24,7 @@
 //                         installed?: false when the App is not, git_dir?: bare repository where branches
 //                         are looked up and which is served to git (without: every branch exists),
 //                         collaborators?: {login: "admin|maintain|write|triage|read|none"}, renamed_from?: [..],
-//                         issues?: [{number?, title, body?, user?, labels?, assignees?, state?}]}]
+//                         issues?: [{number?, title, body?, user?, labels?, assignees?, state?, updated_at?}]}]
 //   POST   reset                             everything is forgotten
 //   GET    state | repos/O/R                 all of it | one repository: issues with their reactions and
 //                                            comments (each with its edit history), pulls with theirs
@@ -40,6 +40,11 @@
 //                                            subject_type?}]}: answers the review with its comments
 //   POST   repos/O/R/check-runs              {name, head_sha, app_id?, app_slug?, suite_id?, external_id?, status?, conclusion?,
 //                                            output?}: of some App
+//   POST   repos/O/R/jobs                    {run_id, name?, conclusion?, steps?: [{name, conclusion}], log?, log_encoding?:
+//                                            "base64"}: of a workflow run
+//   POST   hooks                             {repository?: "O/R" (without: the App's), url?, secret?}: answers the hook
+//   POST   hooks/ID/deliveries               {event?, action?, payload?, guid?, status?, status_code?, delivered_at?}: noted
+//                                            as delivered; with "send": true it is sent first, signed
 //   GET, DELETE violations | requests        the lists; emptied.   GET counts: requests by call and status
 //   POST, DELETE faults                      a failure to come (faults.mjs says which); none any more
 //   POST   delay                             {ms}: every answer waits

@@ -36,7 +36,8 @@ export class Shapes {
         return {
             ...this.base('apps/get-repo-installation'), id: owner.id, account: this.user(owner), app_id: app.id,
             app_slug: app.slug, target_id: owner.id, target_type: owner.type, permissions: app.permissions,
-            repository_selection: 'selected', suspended_at: null, suspended_by: null,
+            repository_selection: 'selected', suspended_by: null,
+            suspended_at: app.suspended ? '2026-11-21T05:00:00Z' : null,
             access_tokens_url: `${this.origin}/app/installations/${owner.id}/access_tokens`,
         };
     }
@@ -56,10 +57,11 @@ export class Shapes {
     issue(repository, issue, people) {
         const url = `${this.origin}/repos/${repository.full_name}/issues/${issue.number}`;
         const { pull_request, pinned_comment, ...base } = this.base('issues/get');
+        const { labels: [label] } = this.base('issues/list-for-repo');
         const answer = {
             ...base, id: issue.id, number: issue.number, title: issue.title, body: issue.body,
             user: this.user(people(issue.user)), state: issue.state, url, comments_url: `${url}/comments`,
-            labels: issue.labels.map((name) => ({ ...base.labels[0], name })),
+            labels: issue.labels.map((name) => ({ ...label, name })),
             assignees: issue.assignees.map((login) => this.user(people(login))), assignee: null,
             html_url: `https://github.com/${repository.full_name}/issues/${issue.number}`,
             created_at: issue.created_at, updated_at: issue.updated_at, closed_at: null, closed_by: null,
@@ -112,6 +114,16 @@ export class Shapes {
         };
     }
 
+    job(repository, job) {
+        const { jobs: [base] } = this.base('actions/list-jobs-for-workflow-run');
+        return {
+            ...base, id: job.id, run_id: job.run_id, name: job.name, status: 'completed', conclusion: job.conclusion,
+            url: `${this.origin}/repos/${repository.full_name}/actions/jobs/${job.id}`,
+            html_url: `https://github.com/${repository.full_name}/actions/runs/${job.run_id}/job/${job.id}`,
+            steps: job.steps.map((step, i) => ({ ...base.steps[0], status: 'completed', ...step, number: i + 1 })),
+        };
+    }
+
     status(repository, status, people) {
         return {
             ...this.base('repos/create-commit-status'), id: status.id, state: status.state, context: status.context,
@@ -119,6 +131,18 @@ export class Shapes {
             created_at: status.created_at, updated_at: status.created_at,
             url: `${this.origin}/repos/${repository.full_name}/statuses/${status.sha}`,
         };
+    }
+
+    hook(repository, hook) {
+        return {
+            ...this.base('repos/list-webhooks'), id: hook.id, active: hook.active, events: hook.events,
+            config: { content_type: 'json', insecure_ssl: '0', url: hook.url ?? '' },
+            url: `${this.origin}/repos/${repository.full_name}/hooks/${hook.id}`,
+        };
+    }
+
+    delivery({ payload, ...delivery }) {
+        return { ...this.base('repos/list-webhook-deliveries'), throttled_at: null, ...delivery };
     }
 
     reaction(reaction, people) {

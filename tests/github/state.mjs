@@ -27,6 +27,7 @@ export class World {
         this.tokens = new Map();       // token -> { kind, login?, repositories?, permissions?, expires_at }
         this.repositories = new Map(); // lower-case full name -> repository
         this.renamed = new Map();      // lower-case old full name -> repository
+        this.hooks = [];               // { id, repository: full name or null for the App's, url, secret, deliveries }
         this.lastId = 1000;
     }
 
@@ -83,7 +84,7 @@ export class World {
             id: this.id(), owner, name, full_name: input.full_name, default_branch: 'main',
             private: false, archived: false, drafts: true, installed: true, git_dir: null,
             collaborators: {}, issues: new Map(), comments: new Map(), pulls: new Map(), lastNumber: 0,
-            reviews: new Map(), reviewComments: new Map(), checkRuns: new Map(), statuses: [],
+            reviews: new Map(), reviewComments: new Map(), checkRuns: new Map(), statuses: [], jobs: new Map(),
         };
         const { issues = [], renamed_from = [], full_name, ...settings } = input;
         Object.assign(repository, settings);
@@ -102,10 +103,10 @@ export class World {
         return [...this.repositories.values()].find((repository) => repository.id === id);
     }
 
-    addIssue(repository, { number, title, body = '', user = 'ann', labels = [], assignees = [], state = 'open' }) {
+    addIssue(repository, { number, title, body = '', user = 'ann', labels = [], assignees = [], state = 'open', updated_at }) {
         const issue = {
             id: this.id(), number: number ?? repository.lastNumber + 1, title, body, user, labels, assignees,
-            state, is_pull: false, reactions: [], created_at: now(), updated_at: now(),
+            state, is_pull: false, reactions: [], created_at: updated_at ?? now(), updated_at: updated_at ?? now(),
         };
         this.addPerson(user);
         repository.lastNumber = Math.max(repository.lastNumber, issue.number);
@@ -195,10 +196,31 @@ export class World {
         check.history.push({ at: now(), conclusion: check.conclusion, title: check.output.title });
     }
 
+    addJob(repository, { run_id, name = 'build', conclusion = 'failure', steps = [], log = null, log_encoding }) {
+        const job = { id: this.id(), run_id, name, conclusion, steps, log, log_encoding };
+        repository.jobs.set(job.id, job);
+        return job;
+    }
+
     addStatus(repository, sha, login, { state, context = 'default', description = null, target_url = null }) {
         const status = { id: this.id(), sha, user: login, state, context, description, target_url, created_at: now() };
         repository.statuses.push(status);
         return status;
+    }
+
+    addHook({ repository = null, url = null, secret = null, events = ['*'], active = true }) {
+        const hook = { id: this.id(), repository, url, secret, events, active, deliveries: [] };
+        this.hooks.push(hook);
+        return hook;
+    }
+
+    addDelivery(hook, { guid, event, action, payload, status = 'OK', status_code = 200, delivered_at, redelivery = false }) {
+        const delivery = {
+            id: this.id(), guid, event, action, payload, status, status_code, delivered_at: delivered_at ?? now(), redelivery,
+            repository_id: payload?.repository?.id ?? null, installation_id: payload?.installation?.id ?? null,
+        };
+        hook.deliveries.push(delivery);
+        return delivery;
     }
 
     /// Everything, as plain JSON, for a test to look at.
@@ -206,6 +228,7 @@ export class World {
         const values = (map) => [...map.values()];
         return {
             app: this.app,
+            hooks: this.hooks,
             tokens: [...this.tokens].map(([token, record]) => ({ token, ...record })),
             repositories: values(this.repositories).map((repository) => ({
                 ...repository,
@@ -223,6 +246,7 @@ export class World {
                 reviewComments: undefined,
                 checkRuns: undefined,
                 check_runs: values(repository.checkRuns),
+                jobs: values(repository.jobs),
             })),
         };
     }

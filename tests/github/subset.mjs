@@ -38,6 +38,7 @@ const CALLS = {
     '/app/hook/deliveries/{delivery_id}/attempts': ['post'],
     '/app/installations': ['get'],
     '/installation/repositories': ['get'],
+    '/user/repos': ['get'],
     [`${REPO}/issues`]: ['get'],
 };
 

@@ -62,6 +62,7 @@ TEST(get_reads_body_and_headers)
     CHECK_OK(get(web, url_of(fake, "/a?b=c"), &answer, &err), err);
     CHECK_INT(answer.status, 403);
     CHECK_STR(strbuf_str(&answer.body), "hello");
+    CHECK(!answer.shortened && !answer.redirected_to);
     CHECK_STR(answer.retry_after, "30");
     CHECK_STR(answer.link, "<x>; rel=\"next\"");
     CHECK_STR(answer.etag, "W/\"1\"");
@@ -286,6 +287,45 @@ TEST(line_breaks_in_headers_are_refused)
     web_free(web);
 }
 
+TEST(of_a_long_body_only_the_end_is_kept)
+{
+    static const char reply[] = OK_HEAD "Content-Length: 10\r\n\r\n0123456789";
+    static const struct fake_exchange script[] = {
+        {"GET /", reply, 0, 0, FAKE_KEEP},
+        {"GET /", reply, 0, 0, FAKE_KEEP},
+        {"GET /", reply, 0, 2, FAKE_KEEP}, /* byte by byte */
+        {"GET /", OK_HEAD "\r\nabc", 20000000, 0, FAKE_CLOSE},
+    };
+
+    static const struct {
+        size_t keep;
+        const char *kept; /* NULL: so many 'x' */
+        bool shortened;
+    } cases[] = {
+        {10, "0123456789", false}, {4, "6789", true}, {3, "789", true}, {1000, NULL, true}};
+    struct fake_http *fake = fake_http_new(NULL, script, COUNT(script));
+    struct web *web = new_web(NULL);
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct web_request request = {
+            .method = "GET", .url = url_of(fake, "/"), .keep_last_bytes = cases[i].keep};
+        struct web_answer answer;
+        struct err err;
+
+        CHECK_OK(web_perform(web, &request, &answer, &err), err);
+        if (cases[i].kept)
+            CHECK_STR(strbuf_str(&answer.body), cases[i].kept);
+        CHECK_INT(answer.body.len, cases[i].keep);
+        CHECK_INT(strspn(strbuf_str(&answer.body), "x"), cases[i].kept ? 0 : cases[i].keep);
+        CHECK_INT(answer.shortened, cases[i].shortened);
+        CHECK(answer.body.capacity < 10000);
+        web_answer_done(&answer);
+    }
+    web_free(web);
+    CHECK(!fake_http_mistake(fake));
+    fake_http_free(fake);
+}
+
 TEST(redirects_on_the_same_host_keep_the_credential)
 {
     static const struct fake_exchange script[] = {
@@ -307,6 +347,7 @@ TEST(redirects_on_the_same_host_keep_the_credential)
     CHECK_OK(web_perform(web, &request, &answer, &err), err);
     CHECK_STR(strbuf_str(&answer.body), "new");
     CHECK(!answer.location);
+    CHECK_STR(answer.redirected_to, url_of(fake, "/newer"));
     web_answer_done(&answer);
     secret_free(token);
     web_free(web);

@@ -79,6 +79,10 @@ TEST(refusals_come_with_status_200)
         {"acme/unknown", 7, NULL, ERR_NOTFOUND, "Could not resolve to a Repository"},
         {"acme", 7, NULL, ERR_INVALID, "expected OWNER/NAME"},
         {REPO, 7, "{\"data\": {\"repository\": {\"issue\": null}}}", ERR_REMOTE, "no pull"},
+        {REPO, 7,
+         "{\"data\": {\"repository\": {\"issue\": {\"closedByPullRequestsReferences\": "
+         "{\"nodes\": [null]}}}}}",
+         0, ""},
         {REPO, 7, "{\"errors\": [{\"message\": \"Field 'x' doesn't exist\"}]}", ERR_INVALID,
          "doesn't exist"},
         {REPO, 7, "{\"errors\": [{\"type\": \"RATE_LIMITED\", \"message\": \"slow\"}]}", ERR_LIMIT,

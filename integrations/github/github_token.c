@@ -1,0 +1,149 @@
+/* Getting the token of a call: which installation it is of, and what it is narrowed to. */
+#include "integrations/github/github_app.h"
+#include "integrations/github/github_internal.h"
+
+#include "server/base/clock.h"
+#include "server/base/str.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static int
+find_installation(struct github *github,
+                  const char *repository,
+                  json_t **ret_installation,
+                  struct err *err)
+{
+    auto_free char *path = NULL;
+    AUTO(js_free) json_t *json = NULL;
+    int result = github_repository_path(repository, "/installation", &path, err);
+
+    if (result)
+        return result;
+    const struct github_call call = {.method = "GET", .url = path};
+    result = github_call(github, &call, &json, NULL, err);
+    if (result == ERR_NOTFOUND)
+        return err_set(err, ERR_DENIED,
+                       "the GitHub App is not installed on %s, or was not given it", repository);
+    if (result)
+        return result;
+    if (js_int(json, "id", 0) <= 0)
+        return err_set(err, ERR_REMOTE, "GitHub's answer names no installation");
+    *ret_installation = TAKE(json);
+    return 0;
+}
+
+/* What publishing needs, and what is asked for only where it was granted: GitHub refuses a token
+ * that is to do more than the installation may. */
+static json_t *
+token_permissions(const json_t *granted)
+{
+    static const struct {
+        const char *name;
+        const char *most; /* the level that we have a use for */
+    } wanted[] = {{"checks", "write"}, {"actions", "read"}, {"workflows", "write"}};
+
+    json_t *const permissions =
+        json_pack("{s:s, s:s, s:s, s:s}", "contents", "write", "pull_requests", "write", "issues",
+                  "write", "metadata", "read");
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        const char *const level = js_str(granted, wanted[i].name);
+        const bool enough = str_equal(level, "write") || str_equal(level, "admin");
+
+        if (level)
+            (void)json_object_set_new(permissions, wanted[i].name,
+                                      json_string(enough ? wanted[i].most : level));
+    }
+    return permissions;
+}
+
+/* A token is narrowed to one repository. */
+static json_t *
+token_request(const char *repository, const json_t *installation)
+{
+    const char *const slash = strchr(repository, '/');
+
+    return json_pack("{s:[s], s:o}", "repositories", slash ? slash + 1 : "", "permissions",
+                     token_permissions(js_at(installation, "permissions")));
+}
+
+/* Ask for a token as `body` says, and keep it for `holder`. */
+static int
+mint(struct github *github,
+     const char *holder,
+     int64_t installation,
+     const json_t *body,
+     struct secret **ret_token,
+     struct err *err)
+{
+    auto_free char *path = str_printf("/app/installations/%" PRId64 "/access_tokens", installation);
+    AUTO(js_free) json_t *json = NULL;
+    AUTO(secret_free) struct secret *token = NULL;
+
+    if (!path || !body)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    const struct github_call call = {.method = "POST", .url = path, .body = body};
+    int result = github_call(github, &call, &json, NULL, err);
+    if (result)
+        return err_wrap(err, "asking for a token for %s", holder);
+
+    const char *const text = js_str(json, "token");
+    const int64_t expires_ms = clock_parse(js_str(json, "expires_at"), 0);
+    if (!text || expires_ms == 0)
+        return err_set(err, ERR_REMOTE, "GitHub's answer holds no token");
+    result = secret_new(bytes_of_str(text), &token, err);
+    if (result == 0)
+        result = github_tokens_put(github->tokens, holder, token, expires_ms, clock_now_ms(), err);
+    if (result)
+        return result;
+    *ret_token = TAKE(token);
+    return 0;
+}
+
+static int
+mint_for_repository(struct github *github,
+                    const char *repository,
+                    struct secret **ret_token,
+                    struct err *err)
+{
+    AUTO(js_free) json_t *installation = NULL;
+    const int result = find_installation(github, repository, &installation, err);
+
+    if (result)
+        return result;
+    AUTO(js_free) json_t *body = token_request(repository, installation);
+    return mint(github, repository, js_int(installation, "id", 0), body, ret_token, err);
+}
+
+/* One that sees all repositories of the installation, and may do nothing there. */
+static int
+mint_for_installation(struct github *github,
+                      const char *holder,
+                      struct secret **ret_token,
+                      struct err *err)
+{
+    AUTO(js_free) json_t *body = json_pack("{s:{s:s}}", "permissions", "metadata", "read");
+    int64_t installation;
+    const int result = str_to_i64(holder + strlen(GITHUB_INSTALLATION), &installation, err);
+
+    return result ? result : mint(github, holder, installation, body, ret_token, err);
+}
+
+int
+github_token(struct github *github, const char *holder, struct secret **ret_token, struct err *err)
+{
+    if (github->options.app_id == 0)
+        return secret_copy(github->options.token, ret_token, err);
+    const int result = github_tokens_get(github->tokens, holder, clock_now_ms(), ret_token, err);
+    if (result != ERR_NOTFOUND)
+        return result;
+    if (str_starts_with(holder, GITHUB_INSTALLATION))
+        return mint_for_installation(github, holder, ret_token, err);
+    return mint_for_repository(github, holder, ret_token, err);
+}
+
+void
+github_forget_token(struct github *github, const char *repository)
+{
+    github_tokens_forget(github->tokens, repository);
+}
