@@ -47,6 +47,10 @@ static const struct bind_key github_keys[] = {
      .required = true,
      .offset = offsetof(struct github_settings, webhook_secret_file),
      .hint = "write the file of the webhook's secret"},
+    {.name = "webhook_secret_file_old",
+     .type = BIND_TEXT,
+     .offset = offsetof(struct github_settings, webhook_secret_file_old),
+     .hint = "write the file of the secret that is being replaced"},
     {.name = "app",
      .type = BIND_SECTION,
      .section = &app_section,
@@ -107,6 +111,10 @@ static const struct bind_key local_keys[] = {
      .required = true,
      .offset = offsetof(struct local_settings, secret_file),
      .hint = "write the file of the webhook's secret"},
+    {.name = "secret_file_old",
+     .type = BIND_TEXT,
+     .offset = offsetof(struct local_settings, secret_file_old),
+     .hint = "write the file of the secret that is being replaced"},
     {.name = "repositories",
      .type = BIND_SECTIONS,
      .required = true,
@@ -371,9 +379,11 @@ settings_free(struct settings *settings)
         return;
     bind_release(&top_section, settings);
     secret_free(settings->github.webhook_secret);
+    secret_free(settings->github.webhook_secret_old);
     secret_free(settings->github.app_private_key);
     secret_free(settings->github.token);
     secret_free(settings->local.key);
+    secret_free(settings->local.key_old);
     string_list_done(&settings->warnings);
     free(settings->file);
     free(settings);

@@ -18,6 +18,7 @@ struct bot_settings {
 struct github_settings {
     bool present;
     char *webhook_secret_file;
+    char *webhook_secret_file_old; /* or NULL: none is being replaced */
     int64_t app_id; /* 0: machine user */
     char *app_private_key_file;
     char *token_file;
@@ -28,6 +29,7 @@ struct github_settings {
     struct string_list repositories; /* patterns, "acme/" followed by '*' */
     /* loaded */
     struct secret *webhook_secret;
+    struct secret *webhook_secret_old; /* or NULL */
     struct secret *app_private_key;
     struct secret *token;
 };
@@ -40,10 +42,12 @@ struct local_repository_settings {
 struct local_settings {
     bool present;
     char *secret_file;
+    char *secret_file_old; /* or NULL: none is being replaced */
     struct local_repository_settings *repositories;
     size_t repository_count;
     /* loaded: the decoded key of "whsec_..." (24 to 64 bytes) */
     struct secret *key;
+    struct secret *key_old; /* or NULL */
 };
 
 struct sandbox_settings {

@@ -122,8 +122,10 @@ world_close(struct world *w)
     live_free(w->app.live);
     stop_free(w->app.stop);
     secret_free(w->settings.github.webhook_secret);
+    secret_free(w->settings.github.webhook_secret_old);
     secret_free(w->settings.github.token);
     secret_free(w->settings.local.key);
+    secret_free(w->settings.local.key_old);
     free(w->repository.path);
     CHECK_INT(fs_remove_tree(w->dir, NULL), 0);
     free(w->path);
