@@ -284,6 +284,19 @@ sqlite_checkpoint(
     return 0;
 }
 
+/* Whatever is written meanwhile is the copy: its disk is not the store's. */
+static int
+fail_copy(const struct sqlite *sqlite, struct err *err)
+{
+    const int result = sqlite3_extended_errcode(sqlite->handle);
+
+    if ((result & 0xff) == SQLITE_FULL || result == SQLITE_IOERR_WRITE ||
+        result == SQLITE_IOERR_FSYNC || result == SQLITE_IOERR_TRUNCATE)
+        return err_set(err, ERR_IO, "the disk is full, or fails (%s, SQLite code %d)",
+                       sqlite3_errmsg(sqlite->handle), result);
+    return err ? err->code : ERR_IO;
+}
+
 int
 sqlite_copy(struct sqlite *sqlite, const char *path, struct err *err)
 {
@@ -293,5 +306,6 @@ sqlite_copy(struct sqlite *sqlite, const char *path, struct err *err)
     if (code)
         return code;
     db_bind_text(stmt, 1, path);
-    return db_run(stmt, err);
+    code = db_run(stmt, err);
+    return code ? fail_copy(sqlite, err) : 0;
 }

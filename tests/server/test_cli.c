@@ -16,8 +16,8 @@ parse_out(void)
 
 TEST(every_command_explains_itself)
 {
-    static const char *const commands[] = {"serve", "run",    "list",  "show",
-                                           "logs",  "cancel", "retry", "replay"};
+    static const char *const commands[] = {"serve",  "run",   "list",   "show",  "logs",
+                                           "cancel", "retry", "replay", "backup"};
 
     begin();
     for (size_t i = 0; i < COUNT(commands); i++) {
@@ -71,6 +71,9 @@ TEST(wrong_usage_is_told)
         {{"cancel", "--dry-run", "1"}, "cancel does not know that option"},
         {{"retry", "--force", "1"}, "retry does not know that option"},
         {{"replay"}, "replay takes one"},
+        {{"backup"}, "backup takes one file to write"},
+        {{"backup", "a", "b"}, "backup takes one file to write"},
+        {{"backup", "--force", "a"}, "backup does not know that option"},
         {{"run"}, "run takes one text"},
         {{"run", ""}, "run takes one text"},
         {{"run", "one", "two"}, "run takes one text"},
@@ -108,7 +111,8 @@ TEST(a_task_for_run_has_so_many_checks)
 
 TEST(what_is_missing_is_told)
 {
-    static const char *const readers[] = {"list", "show", "logs", "cancel", "retry", "replay"};
+    static const char *const readers[] = {"list",  "show",   "logs",  "cancel",
+                                          "retry", "replay", "backup"};
 
     begin();
     for (size_t i = 0; i < COUNT(readers); i++) {
