@@ -8,6 +8,7 @@
 #include "server/limits.h"
 
 #define MINUTES_OF_A_DAY 1440
+#define MAX_KEPT_DAYS 36500
 
 static const struct bind_key bot_keys[] = {
     {.name = "name",
@@ -233,6 +234,19 @@ static const struct bind_key run_keys[] = {
      .hint = "write how many rounds a repository may ask for"},
 };
 
+static const struct bind_key keep_keys[] = {
+    {.name = "payloads_days",
+     .type = BIND_INTEGER,
+     .offset = offsetof(struct keep_settings, payloads_days),
+     .integer = {.value = 30, .min = 1, .max = MAX_KEPT_DAYS},
+     .hint = "write for how many days payloads of deliveries are kept"},
+    {.name = "logs_days",
+     .type = BIND_INTEGER,
+     .offset = offsetof(struct keep_settings, logs_days),
+     .integer = {.value = 180, .min = 1, .max = MAX_KEPT_DAYS},
+     .hint = "write for how many days the output of steps is kept"},
+};
+
 static const struct bind_section bot_section = BIND_SECTION_INIT(struct bot_settings, bot_keys);
 static const struct bind_section github_section =
     BIND_SECTION_INIT(struct github_settings, github_keys);
@@ -243,6 +257,7 @@ static const struct bind_section sandbox_section =
 static const struct bind_section agents_section =
     BIND_SECTION_INIT(struct agents_settings, agents_keys);
 static const struct bind_section run_section = BIND_SECTION_INIT(struct run_settings, run_keys);
+static const struct bind_section keep_section = BIND_SECTION_INIT(struct keep_settings, keep_keys);
 
 static const struct bind_key top_keys[] = {
     {.type = BIND_INLINE,
@@ -280,6 +295,11 @@ static const struct bind_key top_keys[] = {
      .offset = offsetof(struct settings, runs),
      .section = &run_section,
      .hint = "write its keys below it, or remove it"},
+    {.name = "keep",
+     .type = BIND_SECTION,
+     .offset = offsetof(struct settings, keep),
+     .section = &keep_section,
+     .hint = "write payloads_days and logs_days below it, or remove it"},
 };
 
 static const struct bind_section top_section = BIND_SECTION_INIT(struct settings, top_keys);

@@ -82,6 +82,12 @@ struct run_settings {
     int64_t max_rounds; /* 10 */
 };
 
+/* How long is kept what is no evidence. */
+struct keep_settings {
+    int64_t payloads_days; /* 30: of deliveries; messages that were sent */
+    int64_t logs_days;     /* 180: what steps printed */
+};
+
 struct settings {
     char *file; /* where it was read from */
     struct server_settings server;
@@ -91,6 +97,7 @@ struct settings {
     struct sandbox_settings sandbox;
     struct agents_settings agents;
     struct run_settings runs;
+    struct keep_settings keep;
     struct string_list warnings; /* "FILE:LINE: KEY: ...", for the log: nothing that stops us */
 };
 

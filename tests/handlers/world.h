@@ -60,6 +60,7 @@ world_fill_settings(struct world *w)
 
     w->settings.bot =
         (struct bot_settings){.name = borrowed("draftd"), .label = borrowed("draftd")};
+    w->settings.keep = (struct keep_settings){.payloads_days = 30, .logs_days = 180};
     w->patterns[0] = borrowed("acme/*");
     github->present = true;
     github->login = borrowed("draftd-bot");

@@ -342,6 +342,20 @@ TEST(a_task_is_cancelled_and_retried)
     CHECK_STATUS(DRAFTD("cancel", CONFIG, "77"), 3);
 }
 
+TEST(what_is_not_kept_any_more_is_told)
+{
+    begin();
+    sql("UPDATE delivery SET state = 1, body_state = 2 WHERE id = 1; DELETE FROM delivery_body;"
+        "UPDATE step SET output_state = 2; DELETE FROM step_output");
+    CHECK_STATUS(DRAFTD("replay", CONFIG, "m9"), 3);
+    CHECK_STR(strbuf_str(&err_out), "draftd: the payload of delivery 1 was old and is not kept any "
+                                    "more; redeliver it at the platform, if that still has it\n");
+    CHECK_STATUS(DRAFTD("replay", CONFIG, "--dry-run", "m9"), 3);
+    CHECK_CONTAINS(strbuf_str(&err_out), "not kept any more");
+    CHECK_STATUS(DRAFTD("logs", CONFIG, "1"), 0);
+    CHECK_CONTAINS(strbuf_str(&out), "setup 1\n(6 bytes, not kept any more)\n--- exited 0 after");
+}
+
 TEST(a_delivery_is_replayed_by_either_name)
 {
     begin();
