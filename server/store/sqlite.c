@@ -294,6 +294,8 @@ fail_copy(const struct sqlite *sqlite, struct err *err)
         result == SQLITE_IOERR_FSYNC || result == SQLITE_IOERR_TRUNCATE)
         return err_set(err, ERR_IO, "the disk is full, or fails (%s, SQLite code %d)",
                        sqlite3_errmsg(sqlite->handle), result);
+    if ((result & 0xff) == SQLITE_ERROR) /* it is empty and ours: what cannot be had is its size */
+        return err_set(err, ERR_IO, "the file cannot be used (%s)", sqlite3_errmsg(sqlite->handle));
     return err ? err->code : ERR_IO;
 }
 
