@@ -30,9 +30,9 @@ static const struct failure failures[] = {
     {SQLITE_CANTOPEN, ERR_UNAVAILABLE,
      "the store cannot be opened: check that its file is there, its owner and its mode"},
     {SQLITE_CORRUPT, ERR_UNAVAILABLE,
-     "the store is damaged: stop draftd and put a backup in its place"},
+     "the store is damaged: stop draftd and restore a backup, as draftd backup --help says"},
     {SQLITE_NOTADB, ERR_UNAVAILABLE,
-     "the store is damaged: stop draftd and put a backup in its place"},
+     "the store is damaged: stop draftd and restore a backup, as draftd backup --help says"},
     {SQLITE_NOMEM, ERR_NOMEM, "out of memory"},
     {SQLITE_TOOBIG, ERR_LIMIT, "a value is too large for the store"},
 };
@@ -74,7 +74,10 @@ fail_open(const struct sqlite *sqlite, int result, struct err *err)
     if (!sqlite->handle)
         return err_set(err, ERR_NOMEM, "out of memory");
     if ((result & 0xff) == SQLITE_NOTADB)
-        return err_set(err, ERR_INVALID, "it is not an SQLite database, so not a store of draftd");
+        return err_set(
+            err, ERR_INVALID,
+            "it is not an SQLite database, so not a store of draftd: move it away, or restore a "
+            "backup, as draftd backup --help says");
 
     const int code = sqlite_fail(sqlite, result, err);
     if (code == ERR_UNAVAILABLE && (result & 0xff) != SQLITE_BUSY) {

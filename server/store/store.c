@@ -25,12 +25,36 @@ struct store {
     size_t reader_count;                  /* under lock */
 };
 
+/* What to do about it, where the words of the system do not say it. */
+static const char *
+advice_on(int number)
+{
+    switch (number) {
+    case EACCES:
+    case EPERM:
+        return ": run as the user that draftd serves as, or give this one the right to write there";
+    case EROFS:
+        return ": draftd writes there; make its file system writable";
+    default:
+        return "";
+    }
+}
+
+static int
+fail_file(int number, const char *path, struct err *err)
+{
+    struct err cause;
+
+    (void)err_set_errno(&cause, ERR_IO, number, "opening the store %s", path);
+    return err_set(err, ERR_IO, "%s%s", cause.msg, advice_on(number));
+}
+
 static int
 make_file(const char *path, struct err *err)
 {
     auto_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
     if (fd < 0)
-        return err_set_errno(err, ERR_IO, errno, "opening the store %s", path);
+        return fail_file(errno, path, err);
     return 0;
 }
 

@@ -81,6 +81,7 @@ TEST(a_copy_without_room_is_told_and_removed)
 TEST(a_copy_put_in_the_place_of_the_store_is_gone_on_from)
 {
     begin();
+    sql("UPDATE step SET started_ms = strftime('%s') * 1000"); /* or it were too old to be kept */
     shell("mkdir -p state && echo 5e5e5e5e5e5e5e5e | tr -d '\\n' >state/instance");
     const pid_t child = serve();
     shell("test ! -e state/instance"); /* it has moved into the store */
@@ -102,6 +103,17 @@ TEST(a_copy_put_in_the_place_of_the_store_is_gone_on_from)
     CHECK_CONTAINS(strbuf_str(&out), "test");
     CHECK(serves_as("5e5e5e5e5e5e5e5e"));
     shell("rm copy.db out.serve err.serve");
+}
+
+/* Before any process of this version has served: the name still lies beside the store. */
+TEST(a_copy_of_an_older_store_has_the_name_too)
+{
+    begin();
+    write_file("state/instance", "0123456789abcdef");
+    CHECK_STATUS(DRAFTD("backup", CONFIG, "copy.db"), 0);
+    store_close(TAKE(store));
+    shell("rm -r state && mkdir state && mv copy.db state/draftd.db");
+    CHECK(serves_as("0123456789abcdef"));
 }
 
 TEST(the_name_of_an_installation_stays)

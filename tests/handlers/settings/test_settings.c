@@ -44,6 +44,8 @@ TEST(an_empty_file_is_all_defaults)
     CHECK_STR(s->sandbox.user_namespace, "auto");
     CHECK(!s->agents.default_profile && s->agents.profile_count == 0);
     CHECK_INT(s->runs.rounds, 3);
+    CHECK_INT(s->keep.payloads_days, 30);
+    CHECK_INT(s->keep.logs_days, 180);
     CHECK_INT(s->runs.max_rounds, 10);
     CHECK_INT(s->warnings.count, 0);
     CHECK(!settings_agent(s, NULL) && !settings_agent(s, "x"));
@@ -78,7 +80,8 @@ TEST(a_full_file_is_read)
         "  profiles:\n"
         "    - { name: one, command: \"sh a.sh\" }\n"
         "    - { name: two, command: \"sh b.sh\", timeout_minutes: 5 }\n"
-        "runs: { rounds: 10 }\n",
+        "runs: { rounds: 10 }\n"
+        "keep: { payloads_days: 7, logs_days: 400 }\n",
         place.dir);
     check_faults(&place, text, "");
     const struct settings *s = place.settings;
@@ -103,6 +106,8 @@ TEST(a_full_file_is_read)
     CHECK_INT(settings_agent(s, "one")->timeout_minutes, 30);
     CHECK(!settings_agent(s, "three"));
     CHECK_INT(s->runs.rounds, 10);
+    CHECK_INT(s->keep.payloads_days, 7);
+    CHECK_INT(s->keep.logs_days, 400);
 }
 
 TEST(a_machine_user_needs_a_token_only)
