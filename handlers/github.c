@@ -30,10 +30,11 @@ is_configured(const struct settings *settings)
     return settings->github.present;
 }
 
-static const struct secret *
-signing_key(const struct settings *settings)
+static void
+signing_keys(const struct settings *settings, const struct secret *ret_keys[SIGNING_KEYS])
 {
-    return settings->github.webhook_secret;
+    ret_keys[0] = settings->github.webhook_secret;
+    ret_keys[1] = settings->github.webhook_secret_old;
 }
 
 static bool
@@ -285,7 +286,7 @@ const struct platform github_platform = {
     .name = "github",
     .path = "/webhooks/github",
     .is_configured = is_configured,
-    .signing_key = signing_key,
+    .signing_keys = signing_keys,
     .admit = admit,
     .read = read_delivery,
     .serves = serves,

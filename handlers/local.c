@@ -27,10 +27,11 @@ is_configured(const struct settings *settings)
     return settings->local.present;
 }
 
-static const struct secret *
-signing_key(const struct settings *settings)
+static void
+signing_keys(const struct settings *settings, const struct secret *ret_keys[SIGNING_KEYS])
 {
-    return settings->local.key;
+    ret_keys[0] = settings->local.key;
+    ret_keys[1] = settings->local.key_old;
 }
 
 /* One "v1,BASE64" of the list; others are skipped, as the specification asks. */
@@ -312,7 +313,7 @@ const struct platform local_platform = {
     .name = "local",
     .path = "/webhooks/local",
     .is_configured = is_configured,
-    .signing_key = signing_key,
+    .signing_keys = signing_keys,
     .admit = admit,
     .read = read_delivery,
     .serves = serves,

@@ -23,6 +23,7 @@ struct task;
 
 #define PLATFORMS_MAX 8
 #define ADMISSION_MACS 8
+#define SIGNING_KEYS 2
 
 /* What a request's head says, before its body: who it is, and which signatures would prove it. */
 struct admission {
@@ -64,8 +65,10 @@ struct platform {
     /* Does the configuration have it? */
     bool (*is_configured)(const struct settings *settings);
 
-    /* The key of its signatures. Borrowed. */
-    const struct secret *(*signing_key)(const struct settings *settings);
+    /* The keys of its signatures: the present one, and the one that it replaces or NULL. Borrowed.
+     */
+    void (*signing_keys)(const struct settings *settings,
+                         const struct secret *ret_keys[SIGNING_KEYS]);
 
     /* Read the head of a request.  Runs in a receiving thread: no network, no store.
      * Errors: ERR_AUTH no signature, or not of the documented form; ERR_INVALID another header. */

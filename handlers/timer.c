@@ -3,6 +3,7 @@
 
 #include "handlers/app.h"
 #include "handlers/thread/live.h"
+#include "handlers/upkeep.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/limits.h"
@@ -16,6 +17,7 @@
 struct timer {
     struct app *app;
     int64_t renew_mono_ms; /* when it is due next */
+    struct upkeep upkeep;
 };
 
 int
@@ -102,6 +104,7 @@ timer_turn(void *ctx)
     struct app *app = timer->app;
     struct err error = {0};
     const int64_t now_ms = clock_mono_ms();
+    int64_t pause_ms = POLL_MS;
 
     report("cancelling", stop_canceled(app, &error), &error);
     if (now_ms >= timer->renew_mono_ms) {
@@ -110,5 +113,6 @@ timer_turn(void *ctx)
         if (!r)
             timer->renew_mono_ms = now_ms + LEASE_RENEW_MS;
     }
-    return POLL_MS;
+    report("removing what is old", upkeep_turn(&timer->upkeep, app, &pause_ms, &error), &error);
+    return pause_ms < POLL_MS ? pause_ms : POLL_MS;
 }

@@ -1,5 +1,5 @@
-/* The timer: leases are renewed, runs that people cancelled are stopped. It waits for the store
- * only, so that no hanging engine keeps it. */
+/* The timer: leases are renewed, runs that people cancelled are stopped, what is old is removed. It
+ * waits for the store only, so that no hanging engine keeps it. */
 #pragma once
 
 #include "server/base/err.h"

@@ -12,6 +12,7 @@ enum {
 
 int cli_serve(int argc, char **argv);  /* serve.c */
 int cli_run(int argc, char **argv);    /* cli_run.c */
+int cli_backup(int argc, char **argv); /* cli_backup.c */
 int cli_list(int argc, char **argv);   /* cli_list.c */
 int cli_show(int argc, char **argv);   /* cli_show.c */
 int cli_logs(int argc, char **argv);   /* cli_logs.c */

@@ -95,13 +95,18 @@ look_at_steps(struct db *db, struct look *look, const struct step_list *steps, s
 
     if (!step)
         return 0;
-    const int r = step_read(db, step->id, follow->offset, CHUNK_BYTES, &look->text, err);
+    const int r = step->output_removed
+                      ? 0
+                      : step_read(db, step->id, follow->offset, CHUNK_BYTES, &look->text, err);
     if (r)
         return r;
     replace_nuls(&look->text, before);
     const size_t got = look->text.len - before;
     follow->offset += (int64_t)got;
     if (got == 0 && step->end != STEP_RUNNING) {
+        if (step->output_removed)
+            strbuf_addf(&look->text, "(%" PRId64 " bytes, not kept any more)\n",
+                        step->output_bytes);
         add_end(&look->text, step);
         follow->end_shown = true;
     }

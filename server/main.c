@@ -26,6 +26,7 @@ static const struct command commands[] = {
     {"cancel", cli_cancel, "stop a task"},
     {"retry", cli_retry, "another run of an ended task"},
     {"replay", cli_replay, "handle a stored delivery again; --dry-run only says what it would do"},
+    {"backup", cli_backup, "a copy of all that draftd knows, made while it serves"},
     {"version", cli_version, "the versions of draftd and of what it stands on"},
     {"help", cli_help, "this text"},
 };

@@ -11,10 +11,10 @@
 #include "handlers/worker.h"
 #include "integrations/git/repo.h"
 #include "integrations/github/github.h"
-#include "server/base/crypto.h"
 #include "server/base/fs.h"
 #include "server/base/log.h"
 #include "server/base/str.h"
+#include "server/instance.h"
 #include "server/service.h"
 #include "server/store/run.h"
 #include "server/store/store.h"
@@ -26,7 +26,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#define INSTANCE_BYTES 8
 #define MAX_WORKERS 64
 
 struct process {
@@ -120,27 +119,6 @@ make_dir(const char *state_dir, const char *name, char **ret_path, struct err *e
     return r;
 }
 
-/* A name for this installation, made once: containers carry it as a label, texts in their marker.
- */
-static int
-load_instance(const char *state_dir, char **ret_instance, struct err *err)
-{
-    AUTO_DONE(strbuf_done) struct strbuf text = STRBUF_INIT(4 * INSTANCE_BYTES);
-    auto_free char *path = str_printf("%s/instance", state_dir);
-    unsigned char random[INSTANCE_BYTES];
-
-    if (!path)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    int r = fs_read_file(path, &text, err);
-    if (r == ERR_NOTFOUND) {
-        r = crypto_random(random, sizeof(random), err);
-        hex_append(&text, bytes_of(random, sizeof(random)));
-        if (!r)
-            r = fs_write_file(path, bytes_of(text.ptr, text.len), 0600, err);
-    }
-    return r ? r : strbuf_take(&text, ret_instance, err);
-}
-
 static int
 open_directories(struct process *process, const char *state_dir, struct err *err)
 {
@@ -152,8 +130,6 @@ open_directories(struct process *process, const char *state_dir, struct err *err
         r = make_dir(state_dir, "scratch", &process->scratch_dir, err);
     if (!r)
         r = make_dir(state_dir, "doors", &process->doors_dir, err);
-    if (!r)
-        r = load_instance(state_dir, &process->instance, err);
     return r;
 }
 
@@ -249,6 +225,8 @@ process_open(const struct process_options *options, struct process **ret_process
         r = stop_new(&process->app.stop, err);
     if (!r)
         r = open_store(process, state_dir, err);
+    if (!r)
+        r = instance_load(process->app.store, state_dir, &process->instance, err);
     if (!r)
         r = github_tokens_new(&process->app.tokens, err);
     if (!r)

@@ -20,7 +20,7 @@
 struct route_context {
     struct app *app;
     const struct platform *platform;
-    struct hmac_key *key;
+    struct hmac_key *keys[SIGNING_KEYS]; /* NULL behind the last */
 };
 
 struct webhooks {
@@ -34,7 +34,8 @@ struct receipt {
     const struct route_context *route;
     char *peer; /* who sends it: an address that can be blocked */
     struct admission admission;
-    struct hmac *hmac;
+    struct hmac *hmacs[SIGNING_KEYS]; /* one for each key of the route */
+    bool by_old;                      /* signed with the secret that is being replaced */
     struct delivery_new delivery; /* what the writer stores */
     int64_t id;
     struct http_exchange *exchange;
@@ -45,7 +46,8 @@ receipt_free(struct receipt *receipt)
 {
     if (!receipt)
         return;
-    hmac_free(receipt->hmac);
+    for (size_t i = 0; i < SIGNING_KEYS; i++)
+        hmac_free(receipt->hmacs[i]);
     free(receipt->peer);
     free(receipt);
 }
@@ -67,6 +69,16 @@ count_refused(const struct receipt *receipt, const char *reason)
 }
 
 static int
+hash(const struct receipt *receipt, struct bytes piece, struct err *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; !r && i < SIGNING_KEYS && receipt->hmacs[i]; i++)
+        r = hmac_update(receipt->hmacs[i], piece, err);
+    return r;
+}
+
+static int
 begin(void *ctx, const struct http_request *request, void **ret_state, struct err *err)
 {
     const struct route_context *route = ctx;
@@ -83,10 +95,10 @@ begin(void *ctx, const struct http_request *request, void **ret_state, struct er
         count_refused(receipt, err->msg);
         return r;
     }
-    r = hmac_new(route->key, &receipt->hmac, err);
-    if (r)
-        return r;
-    r = hmac_update(receipt->hmac, bytes_of_str(receipt->admission.prefix), err);
+    for (size_t i = 0; !r && i < SIGNING_KEYS && route->keys[i]; i++)
+        r = hmac_new(route->keys[i], &receipt->hmacs[i], err);
+    if (!r)
+        r = hash(receipt, bytes_of_str(receipt->admission.prefix), err);
     if (r)
         return r;
     *ret_state = TAKE(receipt);
@@ -96,23 +108,25 @@ begin(void *ctx, const struct http_request *request, void **ret_state, struct er
 static int
 data(void *state, struct bytes piece, struct err *err)
 {
-    const struct receipt *receipt = state;
-    return hmac_update(receipt->hmac, piece, err);
+    return hash(state, piece, err);
 }
 
-/* All candidates are compared in full: the time taken tells nothing. */
+/* All keys and candidates are compared in full: the time taken tells nothing. */
 static int
-check_signature(const struct receipt *receipt, struct err *err)
+check_signature(struct receipt *receipt, struct err *err)
 {
     unsigned char mac[SHA256_BYTES];
-    bool matches = false;
-    const int r = hmac_finish(receipt->hmac, mac, err);
+    bool matches[SIGNING_KEYS] = {false};
 
-    if (r)
-        return r;
-    for (size_t i = 0; i < receipt->admission.mac_count; i++)
-        matches |= crypto_equal(mac, receipt->admission.macs[i], sizeof(mac));
-    if (!matches)
+    for (size_t key = 0; key < SIGNING_KEYS && receipt->hmacs[key]; key++) {
+        const int r = hmac_finish(receipt->hmacs[key], mac, err);
+        if (r)
+            return r;
+        for (size_t i = 0; i < receipt->admission.mac_count; i++)
+            matches[key] |= crypto_equal(mac, receipt->admission.macs[i], sizeof(mac));
+    }
+    receipt->by_old = matches[1] && !matches[0];
+    if (!matches[0] && !matches[1])
         return err_set(err, ERR_AUTH,
                        "the signature does not fit the body; compare the webhook's secret with the "
                        "configured one");
@@ -150,7 +164,8 @@ stored(void *ctx, int code, const struct err *error)
     }
     log_info("delivery_stored", kv_str("platform", receipt->route->platform->name),
              kv_str("delivery", receipt->admission.delivery_id),
-             kv_str("kind", receipt->admission.event), kv_int("id", receipt->id));
+             kv_str("kind", receipt->admission.event), kv_int("id", receipt->id),
+             kv_bool("old_secret", receipt->by_old));
     metric_count(METRIC_DELIVERIES_STORED);
     http_answer_json_status(receipt->exchange, 202, "accepted");
     service_wake(app->dispatcher);
@@ -201,9 +216,12 @@ add_route(struct webhooks *webhooks,
           struct err *err)
 {
     struct route_context *context = &webhooks->contexts[webhooks->count];
-    const struct secret *key = platform->signing_key(app->settings);
-    const int r = hmac_key_new(secret_reveal(key), &context->key, err);
+    const struct secret *keys[SIGNING_KEYS];
+    int r = 0;
 
+    platform->signing_keys(app->settings, keys);
+    for (size_t i = 0; !r && i < SIGNING_KEYS && keys[i]; i++)
+        r = hmac_key_new(secret_reveal(keys[i]), &context->keys[i], err);
     if (r)
         return r;
     context->app = app;
@@ -242,7 +260,8 @@ webhooks_free(struct webhooks *webhooks)
     if (!webhooks)
         return;
     for (size_t i = 0; i < PLATFORMS_MAX; i++)
-        hmac_key_free(webhooks->contexts[i].key);
+        for (size_t key = 0; key < SIGNING_KEYS; key++)
+            hmac_key_free(webhooks->contexts[i].keys[key]);
     free(webhooks);
 }
 

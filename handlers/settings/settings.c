@@ -8,6 +8,7 @@
 #include "server/limits.h"
 
 #define MINUTES_OF_A_DAY 1440
+#define MAX_KEPT_DAYS 36500
 
 static const struct bind_key bot_keys[] = {
     {.name = "name",
@@ -47,6 +48,10 @@ static const struct bind_key github_keys[] = {
      .required = true,
      .offset = offsetof(struct github_settings, webhook_secret_file),
      .hint = "write the file of the webhook's secret"},
+    {.name = "webhook_secret_file_old",
+     .type = BIND_TEXT,
+     .offset = offsetof(struct github_settings, webhook_secret_file_old),
+     .hint = "write the file of the secret that is being replaced"},
     {.name = "app",
      .type = BIND_SECTION,
      .section = &app_section,
@@ -107,6 +112,10 @@ static const struct bind_key local_keys[] = {
      .required = true,
      .offset = offsetof(struct local_settings, secret_file),
      .hint = "write the file of the webhook's secret"},
+    {.name = "secret_file_old",
+     .type = BIND_TEXT,
+     .offset = offsetof(struct local_settings, secret_file_old),
+     .hint = "write the file of the secret that is being replaced"},
     {.name = "repositories",
      .type = BIND_SECTIONS,
      .required = true,
@@ -225,6 +234,19 @@ static const struct bind_key run_keys[] = {
      .hint = "write how many rounds a repository may ask for"},
 };
 
+static const struct bind_key keep_keys[] = {
+    {.name = "payloads_days",
+     .type = BIND_INTEGER,
+     .offset = offsetof(struct keep_settings, payloads_days),
+     .integer = {.value = 30, .min = 1, .max = MAX_KEPT_DAYS},
+     .hint = "write for how many days payloads of deliveries are kept"},
+    {.name = "logs_days",
+     .type = BIND_INTEGER,
+     .offset = offsetof(struct keep_settings, logs_days),
+     .integer = {.value = 180, .min = 1, .max = MAX_KEPT_DAYS},
+     .hint = "write for how many days the output of steps is kept"},
+};
+
 static const struct bind_section bot_section = BIND_SECTION_INIT(struct bot_settings, bot_keys);
 static const struct bind_section github_section =
     BIND_SECTION_INIT(struct github_settings, github_keys);
@@ -235,6 +257,7 @@ static const struct bind_section sandbox_section =
 static const struct bind_section agents_section =
     BIND_SECTION_INIT(struct agents_settings, agents_keys);
 static const struct bind_section run_section = BIND_SECTION_INIT(struct run_settings, run_keys);
+static const struct bind_section keep_section = BIND_SECTION_INIT(struct keep_settings, keep_keys);
 
 static const struct bind_key top_keys[] = {
     {.type = BIND_INLINE,
@@ -272,6 +295,11 @@ static const struct bind_key top_keys[] = {
      .offset = offsetof(struct settings, runs),
      .section = &run_section,
      .hint = "write its keys below it, or remove it"},
+    {.name = "keep",
+     .type = BIND_SECTION,
+     .offset = offsetof(struct settings, keep),
+     .section = &keep_section,
+     .hint = "write payloads_days and logs_days below it, or remove it"},
 };
 
 static const struct bind_section top_section = BIND_SECTION_INIT(struct settings, top_keys);
@@ -371,9 +399,11 @@ settings_free(struct settings *settings)
         return;
     bind_release(&top_section, settings);
     secret_free(settings->github.webhook_secret);
+    secret_free(settings->github.webhook_secret_old);
     secret_free(settings->github.app_private_key);
     secret_free(settings->github.token);
     secret_free(settings->local.key);
+    secret_free(settings->local.key_old);
     string_list_done(&settings->warnings);
     free(settings->file);
     free(settings);

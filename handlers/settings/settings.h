@@ -18,6 +18,7 @@ struct bot_settings {
 struct github_settings {
     bool present;
     char *webhook_secret_file;
+    char *webhook_secret_file_old; /* or NULL: none is being replaced */
     int64_t app_id; /* 0: machine user */
     char *app_private_key_file;
     char *token_file;
@@ -28,6 +29,7 @@ struct github_settings {
     struct string_list repositories; /* patterns, "acme/" followed by '*' */
     /* loaded */
     struct secret *webhook_secret;
+    struct secret *webhook_secret_old; /* or NULL */
     struct secret *app_private_key;
     struct secret *token;
 };
@@ -40,10 +42,12 @@ struct local_repository_settings {
 struct local_settings {
     bool present;
     char *secret_file;
+    char *secret_file_old; /* or NULL: none is being replaced */
     struct local_repository_settings *repositories;
     size_t repository_count;
     /* loaded: the decoded key of "whsec_..." (24 to 64 bytes) */
     struct secret *key;
+    struct secret *key_old; /* or NULL */
 };
 
 struct sandbox_settings {
@@ -78,6 +82,12 @@ struct run_settings {
     int64_t max_rounds; /* 10 */
 };
 
+/* How long is kept what is no evidence. */
+struct keep_settings {
+    int64_t payloads_days; /* 30: of deliveries; messages that were sent */
+    int64_t logs_days;     /* 180: what steps printed */
+};
+
 struct settings {
     char *file; /* where it was read from */
     struct server_settings server;
@@ -87,6 +97,7 @@ struct settings {
     struct sandbox_settings sandbox;
     struct agents_settings agents;
     struct run_settings runs;
+    struct keep_settings keep;
     struct string_list warnings; /* "FILE:LINE: KEY: ...", for the log: nothing that stops us */
 };
 

@@ -58,12 +58,13 @@ complain_item(const struct checking *checking,
         checking->faults->more++;
 }
 
+/* `what` may be NULL: out of memory. */
 static int
-warn(const struct checking *checking, const char *key, const char *path)
+warn(const struct checking *checking, const char *key, const char *what)
 {
-    auto_free char *line =
-        str_printf("%s:%u: %s: every user of this machine can use %s; run: chmod o= %s",
-                   checking->settings->file, tree_line(checking->root, key), key, path, path);
+    auto_free char *line = what ? str_printf("%s:%u: %s: %s", checking->settings->file,
+                                             tree_line(checking->root, key), key, what)
+                                : NULL;
 
     if (!line)
         return err_set(checking->err, ERR_NOMEM, "out of memory");
@@ -80,7 +81,9 @@ warn_if_exposed(const struct checking *checking, const char *key, const char *fi
         return err_set(checking->err, ERR_NOMEM, "out of memory");
     if (stat(path, &facts) < 0 || !(facts.st_mode & (S_IROTH | S_IWOTH)))
         return 0;
-    return warn(checking, key, path);
+    auto_free char *what =
+        str_printf("every user of this machine can use %s; run: chmod o= %s", path, path);
+    return warn(checking, key, what);
 }
 
 /* Load the secret whose file `key` names; *slot stays NULL when that is not given or not readable.
@@ -101,6 +104,21 @@ load(const struct checking *checking, const char *key, const char *file, struct 
         return 0;
     }
     return warn_if_exposed(checking, key, file);
+}
+
+/* A replacement that is none: whoever knows the old secret can still sign. */
+static int
+warn_if_same(const struct checking *checking,
+             const char *key,
+             const struct secret *secret,
+             const struct secret *old)
+{
+    const struct bytes a = secret ? secret_reveal(secret) : bytes_of(NULL, 0);
+    const struct bytes b = old ? secret_reveal(old) : bytes_of(NULL, 0);
+
+    if (a.len == 0 || a.len != b.len || !crypto_equal(a.ptr, b.ptr, a.len))
+        return 0;
+    return warn(checking, key, "is the same secret as the new one; remove this key");
 }
 
 /* A token becomes part of a header. */
@@ -185,6 +203,12 @@ check_github(const struct checking *checking)
         r = load(checking, "github.webhook_secret_file", github->webhook_secret_file,
                  &github->webhook_secret);
     if (!r)
+        r = load(checking, "github.webhook_secret_file_old", github->webhook_secret_file_old,
+                 &github->webhook_secret_old);
+    if (!r)
+        r = warn_if_same(checking, "github.webhook_secret_file_old", github->webhook_secret,
+                         github->webhook_secret_old);
+    if (!r)
         r = load(checking, "github.token_file", github->token_file, &github->token);
     if (!r)
         r = load(checking, "github.app.private_key_file", github->app_private_key_file,
@@ -235,7 +259,10 @@ check_local_repository(const struct checking *checking, size_t index)
 
 /* "whsec_" and the key in base64, of the length that Standard Webhooks asks for. */
 static int
-decode_key(const struct checking *checking, const struct secret *text, struct secret **ret_key)
+decode_key(const struct checking *checking,
+           const char *name,
+           const struct secret *text,
+           struct secret **ret_key)
 {
     static const char prefix[] = "whsec_";
     AUTO_DONE(strbuf_done) struct strbuf key = STRBUF_INIT(KEY_BYTES_MAX);
@@ -246,7 +273,7 @@ decode_key(const struct checking *checking, const struct secret *text, struct se
     if (!str_starts_with(all.ptr, prefix) ||
         base64_decode(bytes_of(all.ptr + skip, all.len - skip), &key, NULL) ||
         key.len < KEY_BYTES_MIN)
-        complain(checking, "local.secret_file",
+        complain(checking, name,
                  "names a file without a webhook secret; write whsec_ and 24 to 64 random bytes in "
                  "base64 into it");
     else
@@ -256,10 +283,19 @@ decode_key(const struct checking *checking, const struct secret *text, struct se
     return r;
 }
 
+/* As load(), of a file whose text is decoded. */
+static int
+load_key(const struct checking *checking, const char *name, const char *file, struct secret **slot)
+{
+    AUTO(secret_free) struct secret *text = NULL;
+    const int r = load(checking, name, file, &text);
+
+    return r || !text ? r : decode_key(checking, name, text, slot);
+}
+
 static int
 check_local(const struct checking *checking)
 {
-    AUTO(secret_free) struct secret *text = NULL;
     struct local_settings *local = &checking->settings->local;
 
     if (!local->present)
@@ -267,8 +303,10 @@ check_local(const struct checking *checking)
     complain_if_empty(checking, "local.repositories");
     for (size_t i = 0; i < local->repository_count; i++)
         check_local_repository(checking, i);
-    const int r = load(checking, "local.secret_file", local->secret_file, &text);
-    return r || !text ? r : decode_key(checking, text, &local->key);
+    int r = load_key(checking, "local.secret_file", local->secret_file, &local->key);
+    if (!r)
+        r = load_key(checking, "local.secret_file_old", local->secret_file_old, &local->key_old);
+    return r ? r : warn_if_same(checking, "local.secret_file_old", local->key, local->key_old);
 }
 
 static int

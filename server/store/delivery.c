@@ -244,18 +244,30 @@ delivery_find(struct db *db,
 }
 
 static int
-read_size(struct db *db, int64_t id, int64_t *ret_bytes, struct err *err)
+read_size(struct db *db, int64_t id, int64_t *ret_bytes, bool *ret_kept, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
 
-    int code = db_prepare(db, "SELECT body_bytes FROM delivery WHERE id = $1", &stmt, err);
+    int code =
+        db_prepare(db, "SELECT body_bytes, body_state = 0 FROM delivery WHERE id = $1", &stmt, err);
     if (code)
         return code;
     db_bind_int(stmt, 1, id);
     code = row_find(stmt, "delivery", id, err);
-    if (!code)
-        *ret_bytes = db_column_int(stmt, 0);
-    return code;
+    if (code)
+        return code;
+    *ret_bytes = db_column_int(stmt, 0);
+    *ret_kept = db_column_int(stmt, 1);
+    return 0;
+}
+
+static int
+fail_gone(int64_t id, struct err *err)
+{
+    return err_set(err, ERR_NOTFOUND,
+                   "the payload of delivery %lld was old and is not kept any more; redeliver it at "
+                   "the platform, if that still has it",
+                   (long long)id);
 }
 
 int
@@ -264,9 +276,12 @@ delivery_body(struct db *db, int64_t id, struct strbuf *buf, struct err *err)
     AUTO(db_release) struct db_stmt *stmt = NULL;
     int64_t expected = 0;
     int64_t got = 0;
+    bool kept = false;
     bool row = true;
 
-    int code = read_size(db, id, &expected, err);
+    int code = read_size(db, id, &expected, &kept, err);
+    if (!code && !kept)
+        return fail_gone(id, err);
     if (!code)
         code = db_prepare(db, "SELECT data FROM delivery_body WHERE delivery = $1 ORDER BY chunk",
                           &stmt, err);
@@ -286,9 +301,6 @@ delivery_body(struct db *db, int64_t id, struct strbuf *buf, struct err *err)
     if (!strbuf_ok(buf))
         return err_set(err, buf->failed, "the body of delivery %lld (%lld bytes) does not fit",
                        (long long)id, (long long)expected);
-    if (got == 0 && expected > 0)
-        return err_set(err, ERR_NOTFOUND, "the body of delivery %lld is not kept any more",
-                       (long long)id);
     if (got != expected)
         return err_set(err, ERR_INTERNAL,
                        "the body of delivery %lld has %lld bytes instead of %lld", (long long)id,
@@ -325,15 +337,16 @@ delivery_reopen(struct db *db, int64_t id, int64_t now_ms, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
 
-    const int code = db_prepare(db,
-                                "UPDATE delivery SET state = 0, reason = NULL, attempts = 0,"
-                                " received_ms = $1 WHERE id = $2",
-                                &stmt, err);
+    int code = db_prepare(db,
+                          "UPDATE delivery SET state = 0, reason = NULL, attempts = 0,"
+                          " received_ms = $1 WHERE id = $2 AND body_state = 0",
+                          &stmt, err);
     if (code)
         return code;
     db_bind_int(stmt, 1, now_ms);
     db_bind_int(stmt, 2, id);
-    return row_update(stmt, "delivery", id, err);
+    code = db_run(stmt, err);
+    return !code && db_changes(db) == 0 ? fail_gone(id, err) : code;
 }
 
 int

@@ -66,7 +66,7 @@ MUST_CHECK int delivery_find(struct db *db,
                              struct delivery **ret_delivery,
                              struct err *err);
 
-/* Append the body to `buf`. */
+/* Append the body to `buf`.  Errors: ERR_NOTFOUND also when it is not kept any more. */
 MUST_CHECK int delivery_body(struct db *db, int64_t id, struct strbuf *buf, struct err *err);
 
 /* Record what became of it. `task` may be 0, `reason` NULL. */
@@ -77,7 +77,8 @@ MUST_CHECK int delivery_finish(struct db *db,
                                int64_t task,
                                struct err *err);
 
-/* As if it had been received at `now_ms`: whoever handles an old one again means it. */
+/* As if it had been received at `now_ms`: whoever handles an old one again means it.
+ * Errors: ERR_NOTFOUND also when its body is not kept any more. */
 MUST_CHECK int delivery_reopen(struct db *db, int64_t id, int64_t now_ms, struct err *err);
 
 /* Try again at `next_ms`, counting an attempt. Later deliveries with the same `order_key` (the

@@ -216,6 +216,24 @@ static const char remarks[] =
     "CREATE INDEX remark_open ON remark (task) WHERE run IS NULL;"
     "CREATE INDEX remark_run ON remark (run) WHERE run IS NOT NULL;";
 
+/* Who we are: what we wrote elsewhere carries it, so it is found again with what we know of that.
+ */
+static const char identity[] = "CREATE TABLE identity ("
+                               " id INTEGER PRIMARY KEY CHECK (id = 1),"
+                               " instance TEXT NOT NULL);";
+
+/* What is removed when it is old is found by its age. A delivery is in one of its two indexes from
+ * when it was handled on: receiving it costs nothing more. body_state and output_state: see
+ * retention.c. */
+static const char retention[] =
+    "ALTER TABLE delivery ADD COLUMN body_state INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX delivery_body_old ON delivery (received_ms) WHERE state <> 0 AND body_state <> 2;"
+    "CREATE INDEX delivery_old ON delivery (received_ms) WHERE state <> 0 AND body_state = 2;"
+    "ALTER TABLE step ADD COLUMN output_state INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX step_output_old ON step (started_ms) WHERE output_state <> 2;"
+    "CREATE INDEX outbox_sent_old ON outbox (created_ms) WHERE state = 1;"
+    "CREATE INDEX baseline_old ON baseline (created_ms);";
+
 /* What leads from version N to version N + 1 is at place N, in parts that run one after the other.
  */
 #define PARTS_MAX 8
@@ -226,6 +244,7 @@ static const char *const migrations[][PARTS_MAX] = {
     {settings_commit},
     {run_detail},
     {remarks},
+    {identity, retention},
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

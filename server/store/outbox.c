@@ -234,6 +234,12 @@ outbox_fail(struct db *db, int64_t id, const char *sent_body, const char *reason
     return db_changes(db) == 0 ? send_again(db, id, err) : 0;
 }
 
+int
+outbox_distrust(struct db *db, struct err *err)
+{
+    return db_exec(db, "UPDATE outbox SET attempts = attempts + 1 WHERE state = 0", err);
+}
+
 void
 outbox_list_done(struct outbox_list *list)
 {

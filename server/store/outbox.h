@@ -70,6 +70,9 @@ outbox_retry(struct db *db, int64_t id, const char *reason, int64_t next_ms, str
 MUST_CHECK int
 outbox_fail(struct db *db, int64_t id, const char *sent_body, const char *reason, struct err *err);
 
+/* For a copy of the store: what is pending there may have been sent since, so it looks first. */
+MUST_CHECK int outbox_distrust(struct db *db, struct err *err);
+
 struct outbox_list {
     struct outbox_message **items;
     size_t count;

@@ -30,9 +30,9 @@ static const struct failure failures[] = {
     {SQLITE_CANTOPEN, ERR_UNAVAILABLE,
      "the store cannot be opened: check that its file is there, its owner and its mode"},
     {SQLITE_CORRUPT, ERR_UNAVAILABLE,
-     "the store is damaged: stop draftd and put a backup in its place"},
+     "the store is damaged: stop draftd and restore a backup, as draftd backup --help says"},
     {SQLITE_NOTADB, ERR_UNAVAILABLE,
-     "the store is damaged: stop draftd and put a backup in its place"},
+     "the store is damaged: stop draftd and restore a backup, as draftd backup --help says"},
     {SQLITE_NOMEM, ERR_NOMEM, "out of memory"},
     {SQLITE_TOOBIG, ERR_LIMIT, "a value is too large for the store"},
 };
@@ -74,7 +74,10 @@ fail_open(const struct sqlite *sqlite, int result, struct err *err)
     if (!sqlite->handle)
         return err_set(err, ERR_NOMEM, "out of memory");
     if ((result & 0xff) == SQLITE_NOTADB)
-        return err_set(err, ERR_INVALID, "it is not an SQLite database, so not a store of draftd");
+        return err_set(
+            err, ERR_INVALID,
+            "it is not an SQLite database, so not a store of draftd: move it away, or restore a "
+            "backup, as draftd backup --help says");
 
     const int code = sqlite_fail(sqlite, result, err);
     if (code == ERR_UNAVAILABLE && (result & 0xff) != SQLITE_BUSY) {
@@ -284,6 +287,21 @@ sqlite_checkpoint(
     return 0;
 }
 
+/* Whatever is written meanwhile is the copy: its disk is not the store's. */
+static int
+fail_copy(const struct sqlite *sqlite, struct err *err)
+{
+    const int result = sqlite3_extended_errcode(sqlite->handle);
+
+    if ((result & 0xff) == SQLITE_FULL || result == SQLITE_IOERR_WRITE ||
+        result == SQLITE_IOERR_FSYNC || result == SQLITE_IOERR_TRUNCATE)
+        return err_set(err, ERR_IO, "the disk is full, or fails (%s, SQLite code %d)",
+                       sqlite3_errmsg(sqlite->handle), result);
+    if ((result & 0xff) == SQLITE_ERROR) /* it is empty and ours: what cannot be had is its size */
+        return err_set(err, ERR_IO, "the file cannot be used (%s)", sqlite3_errmsg(sqlite->handle));
+    return err ? err->code : ERR_IO;
+}
+
 int
 sqlite_copy(struct sqlite *sqlite, const char *path, struct err *err)
 {
@@ -293,5 +311,6 @@ sqlite_copy(struct sqlite *sqlite, const char *path, struct err *err)
     if (code)
         return code;
     db_bind_text(stmt, 1, path);
-    return db_run(stmt, err);
+    code = db_run(stmt, err);
+    return code ? fail_copy(sqlite, err) : 0;
 }

@@ -5,7 +5,7 @@
 
 #define COLUMNS                                                                                    \
     "id, run, role, kind, round, name, command, started_ms, duration_ms, ended_as, status, "       \
-    "output_bytes, dropped_bytes"
+    "output_bytes, dropped_bytes, output_state <> 0"
 
 static const struct row_text texts[] = {
     {5, offsetof(struct step, name)},
@@ -74,6 +74,7 @@ load(struct db_stmt *stmt, void *ret_record, struct err *err)
     step->status = db_column_int(stmt, 10);
     step->output_bytes = db_column_int(stmt, 11);
     step->dropped_bytes = db_column_int(stmt, 12);
+    step->output_removed = db_column_int(stmt, 13) && step->output_bytes > 0;
     const int code = row_load_texts(stmt, step, texts, TEXT_COUNT, err);
     if (!code)
         *(struct step **)ret_record = TAKE(step);

@@ -41,6 +41,7 @@ struct step {
     int64_t status;
     int64_t output_bytes;  /* kept */
     int64_t dropped_bytes; /* printed, not kept */
+    bool output_removed;   /* it was kept, and is not any more */
 };
 
 void step_free(struct step *step);

@@ -9,6 +9,7 @@
 #include "server/base/str.h"
 #include "server/store/checkpoint.h"
 #include "server/store/migrations.h"
+#include "server/store/outbox.h"
 #include "server/store/sqlite.h"
 #include "server/store/writer.h"
 
@@ -24,12 +25,36 @@ struct store {
     size_t reader_count;                  /* under lock */
 };
 
+/* What to do about it, where the words of the system do not say it. */
+static const char *
+advice_on(int number)
+{
+    switch (number) {
+    case EACCES:
+    case EPERM:
+        return ": run as the user that draftd serves as, or give this one the right to write there";
+    case EROFS:
+        return ": draftd writes there; make its file system writable";
+    default:
+        return "";
+    }
+}
+
+static int
+fail_file(int number, const char *path, struct err *err)
+{
+    struct err cause;
+
+    (void)err_set_errno(&cause, ERR_IO, number, "opening the store %s", path);
+    return err_set(err, ERR_IO, "%s%s", cause.msg, advice_on(number));
+}
+
 static int
 make_file(const char *path, struct err *err)
 {
     auto_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
     if (fd < 0)
-        return err_set_errno(err, ERR_IO, errno, "opening the store %s", path);
+        return fail_file(errno, path, err);
     return 0;
 }
 
@@ -155,6 +180,20 @@ store_ping(struct db *db, void *ctx, struct err *err)
     return code ? code : db_run(stmt, err);
 }
 
+/* Make of the copy what is to be taken up again one day. */
+static int
+finish_copy(const char *path, struct err *err)
+{
+    AUTO(sqlite_close) struct sqlite *copy = NULL;
+
+    int code = sqlite_open(path, CONNECTION_UPKEEP, &copy, err);
+    if (!code)
+        code = sqlite_begin(copy, err);
+    if (!code)
+        code = outbox_distrust(&copy->db, err);
+    return code ? code : sqlite_commit(copy, err);
+}
+
 /* An I/O error while copying: of the store or, more likely, of the place that the copy goes to. */
 static int
 fail_copy(struct err *err, const struct err *cause, const char *path)
@@ -164,15 +203,18 @@ fail_copy(struct err *err, const struct err *cause, const char *path)
     return err_set(err, code, "writing the backup %s: %s", path, cause->msg);
 }
 
+/* `temporary` is what will be `path`. */
 static int
-write_copy(struct store *store, const char *path, struct err *err)
+write_copy(struct store *store, const char *temporary, const char *path, struct err *err)
 {
     AUTO(sqlite_close) struct sqlite *sqlite = NULL;
     struct err cause = {0};
 
     int code = sqlite_open(store->path, CONNECTION_UPKEEP, &sqlite, &cause);
     if (!code)
-        code = sqlite_copy(sqlite, path, &cause);
+        code = sqlite_copy(sqlite, temporary, &cause);
+    if (!code)
+        code = finish_copy(temporary, &cause);
     return code ? fail_copy(err, &cause, path) : 0;
 }
 
@@ -202,7 +244,7 @@ store_backup(struct store *store, const char *path, struct err *err)
     if (fd < 0)
         return err_set_errno(err, ERR_IO, errno, "making the backup %s", path);
 
-    int code = write_copy(store, temporary, err);
+    int code = write_copy(store, temporary, path, err);
     if (!code)
         code = publish_copy(fd, temporary, path, err);
     unlink(temporary);

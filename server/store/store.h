@@ -47,6 +47,6 @@ MUST_CHECK int store_read(struct store *store, store_fn fn, void *ctx, struct er
 /* The smallest change there is, for store_submit() and store_transact(): does the store commit? */
 MUST_CHECK int store_ping(struct db *db, void *ctx, struct err *err);
 
-/* Copy the whole store, consistently, to a new file while it is in use.  Errors: ERR_IO,
- * ERR_CONFLICT the file exists. */
+/* Copy the whole store, consistently, to a new file while it is in use. Opened in the place of this
+ * one, it goes on from there.  Errors: ERR_IO, ERR_CONFLICT the file exists. */
 MUST_CHECK int store_backup(struct store *store, const char *path, struct err *err);

@@ -332,7 +332,7 @@ export class World {
 
     /// The containers of this world's draftd, as the engine tells.
     async containers() {
-        const instance = readFileSync(join(this.dir, 'state', 'instance'), 'utf8').trim();
+        const [, instance] = /event=serving .*instance="(\w+)"/.exec(this.log);
         const filters = encodeURIComponent(JSON.stringify({ label: [`draftd.instance=${instance}`] }));
         return JSON.parse(await this.askEngine('GET', `/containers/json?all=1&filters=${filters}`));
     }

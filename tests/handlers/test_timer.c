@@ -1,6 +1,8 @@
 /* What must happen in time: leases of what is in hands are renewed, what was cancelled is told. */
 #include "tests/handlers/world.h"
 
+#include <inttypes.h>
+
 #include "handlers/timer.h"
 #include "server/limits.h"
 
@@ -124,6 +126,100 @@ TEST(what_was_cancelled_is_told_to_stop)
     CHECK(!stop_raised(first));
     CHECK(stop_raised(second));
     CHECK_INT(live_why(w.app.live, 2), LIVE_CANCELED);
+    world_close(&w);
+}
+
+#define DAYS(count) ((count)*MS_PER_DAY)
+
+/* Handled deliveries that were received some days ago. */
+static void
+store_deliveries(struct world *w, const char *where)
+{
+    static const int ages[] = {1, 29, 31, 89, 91};
+
+    for (size_t i = 0; i < COUNT(ages); i++) {
+        auto_free char *sql = str_printf(
+            "INSERT INTO delivery (platform, delivery_id, event, received_ms, state, body_bytes)"
+            " VALUES ('github', '%s%d', 'issues', %" PRId64 ", 1, 2);"
+            "INSERT INTO delivery_body VALUES (last_insert_rowid(), 0, CAST('{}' AS BLOB))",
+            where, ages[i], clock_now_ms() - DAYS(ages[i]));
+        world_exec(w, sql);
+    }
+}
+
+#define IDS "SELECT group_concat(delivery_id) FROM delivery"
+#define PAYLOADS                                                                                   \
+    "SELECT group_concat(delivery_id) FROM delivery WHERE id IN (SELECT delivery FROM "            \
+    "delivery_body)"
+
+TEST(payloads_are_kept_as_configured_and_ids_for_90_days)
+{
+    struct world w;
+
+    world_open(&w, NULL, 0);
+    AUTO(timer_free) struct timer *timer = make_timer(&w);
+    store_deliveries(&w, "a");
+    (void)timer_turn(timer);
+    CHECK_STORED(&w, PAYLOADS, "a1,a29");
+    CHECK_STORED(&w, IDS, "a1,a29,a31,a89");
+    store_deliveries(&w, "b"); /* looked for again in an hour only */
+    CHECK_INT(timer_turn(timer), POLL_MS);
+    CHECK_STORED(&w, PAYLOADS, "a1,a29,b1,b29,b31,b89,b91");
+    world_close(&w);
+}
+
+/* Payloads that are kept for longer keep their ids. */
+TEST(a_setting_says_how_long)
+{
+    struct world w;
+
+    world_open(&w, NULL, 0);
+    AUTO(timer_free) struct timer *timer = make_timer(&w);
+    w.settings.keep.payloads_days = 365;
+    store_deliveries(&w, "a");
+    (void)timer_turn(timer);
+    CHECK_STORED(&w, PAYLOADS, "a1,a29,a31,a89,a91");
+    CHECK_STORED(&w, IDS, "a1,a29,a31,a89,a91");
+    world_close(&w);
+}
+
+/* More than fits into one batch: the next one is due soon, until all is gone. */
+TEST(much_is_removed_in_many_turns)
+{
+    struct world w;
+    int turns = 1;
+
+    world_open(&w, NULL, 0);
+    AUTO(timer_free) struct timer *timer = make_timer(&w);
+    world_exec(&w, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
+                   " INSERT INTO delivery (platform, delivery_id, event, received_ms, state,"
+                   " body_bytes) SELECT 'p', i, 'e', 1, 1, 8000 FROM n;"
+                   "INSERT INTO delivery_body SELECT id, 0, zeroblob(8000) FROM delivery");
+    while (timer_turn(timer) < POLL_MS) {
+        CHECK(turns++ < 10000);
+        clock_sleep_ms(50);
+    }
+    printf("# %d turns\n", turns);
+    CHECK(turns > 3);
+    CHECK_INT(world_int(&w, "SELECT count(*) FROM delivery"), 0);
+    CHECK_INT(world_int(&w, "SELECT count(*) FROM delivery_body"), 0);
+    world_close(&w);
+}
+
+/* It goes on with its other work meanwhile. */
+TEST(a_removal_that_failed_is_tried_again_later)
+{
+    struct world w;
+
+    world_open(&w, NULL, 0);
+    AUTO(timer_free) struct timer *timer = make_timer(&w);
+    store_deliveries(&w, "a");
+    world_exec(&w, "CREATE TRIGGER stall BEFORE DELETE ON delivery_body BEGIN"
+                   " SELECT RAISE(ABORT, 'no space'); END");
+    CHECK_INT(timer_turn(timer), POLL_MS);
+    world_exec(&w, "DROP TRIGGER stall");
+    CHECK_INT(timer_turn(timer), POLL_MS); /* not at once */
+    CHECK_STORED(&w, IDS, "a1,a29,a31,a89,a91");
     world_close(&w);
 }
 

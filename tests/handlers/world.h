@@ -60,6 +60,7 @@ world_fill_settings(struct world *w)
 
     w->settings.bot =
         (struct bot_settings){.name = borrowed("draftd"), .label = borrowed("draftd")};
+    w->settings.keep = (struct keep_settings){.payloads_days = 30, .logs_days = 180};
     w->patterns[0] = borrowed("acme/*");
     github->present = true;
     github->login = borrowed("draftd-bot");
@@ -122,8 +123,10 @@ world_close(struct world *w)
     live_free(w->app.live);
     stop_free(w->app.stop);
     secret_free(w->settings.github.webhook_secret);
+    secret_free(w->settings.github.webhook_secret_old);
     secret_free(w->settings.github.token);
     secret_free(w->settings.local.key);
+    secret_free(w->settings.local.key_old);
     free(w->repository.path);
     CHECK_INT(fs_remove_tree(w->dir, NULL), 0);
     free(w->path);

@@ -16,8 +16,8 @@ parse_out(void)
 
 TEST(every_command_explains_itself)
 {
-    static const char *const commands[] = {"serve",  "run",   "list",   "show",   "logs",
-                                           "cancel", "retry", "replay", "version"};
+    static const char *const commands[] = {"serve",  "run",    "list",    "show",  "logs",
+                                           "cancel", "retry", "replay", "version", "backup"};
 
     begin();
     for (size_t i = 0; i < COUNT(commands); i++) {
@@ -76,6 +76,9 @@ TEST(wrong_usage_is_told)
         {{"cancel", "--dry-run", "1"}, "cancel does not know that option"},
         {{"retry", "--force", "1"}, "retry does not know that option"},
         {{"replay"}, "replay takes one delivery"},
+        {{"backup"}, "backup takes one file to write"},
+        {{"backup", "a", "b"}, "backup takes one file to write"},
+        {{"backup", "--force", "a"}, "backup does not know that option"},
         {{"run"}, "run takes one text"},
         {{"run", ""}, "run takes one text"},
         {{"run", "one", "two"}, "run takes one text"},
@@ -113,7 +116,8 @@ TEST(a_task_for_run_has_so_many_checks)
 
 TEST(what_is_missing_is_told)
 {
-    static const char *const readers[] = {"list", "show", "logs", "cancel", "retry", "replay"};
+    static const char *const readers[] = {"list",  "show",   "logs",  "cancel",
+                                          "retry", "replay", "backup"};
 
     begin();
     for (size_t i = 0; i < COUNT(readers); i++) {
@@ -400,6 +404,20 @@ TEST(a_task_is_cancelled_and_retried)
     CHECK_STATUS(DRAFTD("retry", CONFIG, "77"), 3);
     CHECK_STATUS(DRAFTD("cancel", CONFIG, "77"), 3);
     CHECK_STR(strbuf_str(&err_out), "draftd: there is no task 77\n");
+}
+
+TEST(what_is_not_kept_any_more_is_told)
+{
+    begin();
+    sql("UPDATE delivery SET state = 1, body_state = 2 WHERE id = 1; DELETE FROM delivery_body;"
+        "UPDATE step SET output_state = 2; DELETE FROM step_output");
+    CHECK_STATUS(DRAFTD("replay", CONFIG, "m9"), 3);
+    CHECK_STR(strbuf_str(&err_out), "draftd: the payload of delivery 1 was old and is not kept any "
+                                    "more; redeliver it at the platform, if that still has it\n");
+    CHECK_STATUS(DRAFTD("replay", CONFIG, "--dry-run", "m9"), 3);
+    CHECK_CONTAINS(strbuf_str(&err_out), "not kept any more");
+    CHECK_STATUS(DRAFTD("logs", CONFIG, "1"), 0);
+    CHECK_CONTAINS(strbuf_str(&out), "setup 1\n(6 bytes, not kept any more)\n--- exited 0 after");
 }
 
 TEST(a_delivery_is_replayed_by_either_name)

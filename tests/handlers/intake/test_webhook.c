@@ -19,6 +19,8 @@
 
 #define HUB "/webhooks/github"
 #define HUB_SECRET "hook secret"
+#define LOCAL_KEY "0123456789abcdef01234567"
+#define OLD_LOCAL_KEY "76543210fedcba9876543210"
 #define DELIVERIES "SELECT count(*) FROM delivery"
 
 struct receiver {
@@ -29,16 +31,14 @@ struct receiver {
 };
 
 static void
-receiver_open(struct receiver *r, bool with_local)
+receiver_listen(struct receiver *r)
 {
     struct err err;
     size_t count;
 
-    world_open(&r->world, NULL, 0);
-    r->world.settings.local.present = with_local;
     CHECK_OK(webhooks_new(&r->world.app, &r->webhooks, &err), err);
     const struct http_route *routes = webhooks_routes(r->webhooks, &count);
-    CHECK_INT(count, with_local ? 2 : 1);
+    CHECK_INT(count, r->world.settings.local.present ? 2 : 1);
     const struct http_options options = {.address = "127.0.0.1",
                                          .spool_dir = r->world.dir,
                                          .routes = routes,
@@ -46,6 +46,28 @@ receiver_open(struct receiver *r, bool with_local)
                                          .behind_proxy = true};
     CHECK_OK(http_server_start(&options, &r->server, &err), err);
     r->port = http_server_port(r->server);
+}
+
+static void
+receiver_open(struct receiver *r, bool with_local)
+{
+    world_open(&r->world, NULL, 0);
+    r->world.settings.local.present = with_local;
+    receiver_listen(r);
+}
+
+/* As it is while both secrets are being replaced. */
+static void
+receiver_open_rotating(struct receiver *r)
+{
+    struct err err;
+
+    world_open(&r->world, NULL, 0);
+    CHECK_OK(secret_new(bytes_of_str("old hook secret"),
+                        &r->world.settings.github.webhook_secret_old, &err),
+             err);
+    CHECK_OK(secret_new(bytes_of_str(OLD_LOCAL_KEY), &r->world.settings.local.key_old, &err), err);
+    receiver_listen(r);
 }
 
 static void
@@ -294,6 +316,110 @@ TEST(a_local_request_is_signed_with_its_time)
     }
     CHECK_STORED(&r.world, "SELECT group_concat(platform || ' ' || delivery_id) FROM delivery",
                  "local msg_0");
+    receiver_close(&r);
+}
+
+/* ---- a secret is being replaced ---- */
+
+/* Bodies in memory and in a file: each is hashed by both keys. */
+TEST(while_a_secret_is_replaced_the_old_one_is_accepted_too)
+{
+    const size_t len = 3U << 20;
+    auto_free char *body = malloc(len);
+    struct receiver r;
+
+    CHECK(body);
+    for (size_t i = 0; i < len; i++)
+        body[i] = client_pattern(i);
+    receiver_open_rotating(&r);
+    CHECK_INT(deliver(r.port, HUB_SECRET, "d1", "{}"), 202);
+    CHECK_INT(deliver(r.port, "old hook secret", "d2", "{}"), 202);
+    CHECK_INT(deliver_bytes(r.port, HUB_SECRET, "d3", bytes_of(body, len)), 202);
+    CHECK_INT(deliver_bytes(r.port, "old hook secret", "d4", bytes_of(body, len)), 202);
+    CHECK_INT(deliver(r.port, "older hook secret", "d5", "{}"), 401);
+    CHECK_INT(deliver(r.port, "", "d6", "{}"), 401);
+    CHECK_INT(deliver(r.port, OLD_LOCAL_KEY, "d7", "{}"), 401); /* another platform's */
+    CHECK_INT(deliver(r.port, HUB_SECRET, "d2", "{}"), 200);    /* known, whoever signs it now */
+    CHECK_INT(world_int(&r.world, DELIVERIES), 4);
+    receiver_close(&r);
+
+    receiver_open(&r, true);
+    CHECK_INT(deliver(r.port, "old hook secret", "d1", "{}"), 401);
+    CHECK_INT(world_int(&r.world, DELIVERIES), 0);
+    receiver_close(&r);
+}
+
+/* A local request with a signature by each of the keys (ended by NULL). */
+static int
+deliver_local(uint16_t port, const char *id, const char *const *keys)
+{
+    AUTO_DONE(strbuf_done) struct strbuf text = STRBUF_INIT(4096);
+    const int64_t seconds = clock_now_ms() / MS_PER_SECOND;
+    auto_free char *prefix = str_printf("%s.%" PRId64 ".", id, seconds);
+    unsigned char mac[SHA256_BYTES];
+    struct reply reply;
+
+    strbuf_addf(&text,
+                "POST /webhooks/local HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n"
+                "webhook-id: %s\r\nwebhook-timestamp: %" PRId64 "\r\nwebhook-signature:",
+                id, seconds);
+    for (; *keys; keys++) {
+        sign(*keys, prefix, bytes_of_str("{}"), mac);
+        strbuf_add_str(&text, " v1,");
+        base64_append(&text, bytes_of(mac, sizeof(mac)));
+    }
+    strbuf_add_str(&text, "\r\n\r\n{}");
+    return ask(port, &text, &reply);
+}
+
+/* A sender that replaces its secret signs with both; draftd may know either or both. */
+TEST(any_of_several_signatures_by_any_of_two_secrets_will_do)
+{
+    static const char unknown[] = "an unknown key, 24 bytes";
+    static const char *const accepted[][4] = {
+        {LOCAL_KEY},
+        {OLD_LOCAL_KEY},
+        {LOCAL_KEY, OLD_LOCAL_KEY},
+        {OLD_LOCAL_KEY, LOCAL_KEY},
+        {unknown, OLD_LOCAL_KEY},
+        {unknown, unknown, LOCAL_KEY},
+    };
+    struct receiver r;
+
+    receiver_open_rotating(&r);
+    for (size_t i = 0; i < COUNT(accepted); i++) {
+        auto_free char *id = str_printf("msg_%zu", i);
+        CHECK_INT(deliver_local(r.port, id, accepted[i]), 202);
+    }
+    CHECK_INT(deliver_local(r.port, "bad", (const char *const[]){unknown, unknown, NULL}), 401);
+    CHECK_INT(deliver_local(r.port, "hub", (const char *const[]){HUB_SECRET, NULL}), 401);
+    CHECK_INT(world_int(&r.world, DELIVERIES), COUNT(accepted));
+    receiver_close(&r);
+}
+
+/* By it an operator sees when nobody signs with the old secret any more. */
+TEST(the_log_tells_what_the_old_secret_signed)
+{
+    AUTO_DONE(strbuf_done) struct strbuf log = STRBUF_INIT(65536);
+    struct receiver r;
+    struct err err;
+
+    receiver_open_rotating(&r);
+    auto_free char *path = str_printf("%s/log", r.world.dir);
+    auto_close int log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    log_set_fd(log_fd);
+    log_set_level(LOG_INFO);
+    CHECK_INT(deliver(r.port, HUB_SECRET, "d1", "{}"), 202);
+    CHECK_INT(deliver(r.port, "old hook secret", "d2", "{}"), 202);
+    CHECK_INT(deliver_local(r.port, "m", (const char *const[]){OLD_LOCAL_KEY, LOCAL_KEY, NULL}),
+              202);
+    http_server_stop(TAKE(r.server), 5000);
+    log_set_level(LOG_ERROR);
+    log_set_fd(STDERR_FILENO);
+    CHECK_OK(fs_read_file(path, &log, &err), err);
+    CHECK_CONTAINS(strbuf_str(&log), "delivery=\"d1\" kind=\"issues\" id=1 old_secret=false");
+    CHECK_CONTAINS(strbuf_str(&log), "delivery=\"d2\" kind=\"issues\" id=2 old_secret=true");
+    CHECK_CONTAINS(strbuf_str(&log), "delivery=\"m\" kind=\"task\" id=3 old_secret=false");
     receiver_close(&r);
 }
 

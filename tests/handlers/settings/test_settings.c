@@ -1,47 +1,12 @@
 /* The operator's file: every key, every check across keys, the secrets, the exact words of faults.
  */
-#include "handlers/settings/settings.h"
-#include "server/base/fs.h"
-#include "server/base/str.h"
 #include "server/http/certificate.h"
-#include "tests/harness/test.h"
+#include "tests/handlers/settings/place.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <sys/stat.h>
-
-#define LOCAL_SECRET "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-
-/* A directory with draftd.yml and secrets in it, and what reading it made. */
-struct place {
-    char *dir;
-    char *file;
-    struct settings *settings;
-    struct strbuf faults;
-    struct err err;
-    int result;
-};
-
-static void
-place_done(struct place *place)
-{
-    const int r = place->dir ? fs_remove_tree(place->dir, NULL) : 0;
-
-    (void)r;
-    settings_free(place->settings);
-    strbuf_done(&place->faults);
-    free(place->dir);
-    free(place->file);
-}
-
-static void
-write_file(struct place *place, const char *name, const char *contents, mode_t mode)
-{
-    auto_free char *path = str_printf("%s/%s", place->dir, name);
-
-    CHECK_OK(fs_write_file(path, bytes_of_str(contents), mode, &place->err), place->err);
-}
 
 static void
 write_private_key(struct place *place)
@@ -53,46 +18,6 @@ write_private_key(struct place *place)
     CHECK(key && out && PEM_write_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL) == 1);
     CHECK(fclose(out) == 0);
     EVP_PKEY_free(key);
-}
-
-static void
-place_make(struct place *place)
-{
-    CHECK(unsetenv("CREDENTIALS_DIRECTORY") == 0);
-    CHECK(setenv("STATE_DIRECTORY", "/var/lib/draftd", 1) == 0);
-    place->faults.max = 100000;
-    CHECK_OK(fs_make_temp_dir("/tmp", "draftd-test-", &place->dir, &place->err), place->err);
-    place->file = str_printf("%s/draftd.yml", place->dir);
-    write_file(place, "hook.secret", "hook", 0600);
-    write_file(place, "token", "a-token\n", 0600);
-    write_file(place, "local.secret", LOCAL_SECRET "\n", 0600);
-    write_file(place, "HEAD", "ref: refs/heads/main\n", 0600); /* as a bare repository has it */
-}
-
-static void
-load(struct place *place, const char *text)
-{
-    write_file(place, "draftd.yml", text, 0644);
-    settings_free(TAKE(place->settings));
-    strbuf_reset(&place->faults);
-    place->result = settings_load(place->file, &place->faults, &place->settings, &place->err);
-}
-
-/* Load `text`; the faults without the file's name must be `expected`. */
-static void
-check_faults(struct place *place, const char *text, const char *expected)
-{
-    AUTO_DONE(strbuf_done) struct strbuf lines = STRBUF_INIT(100000);
-
-    load(place, text);
-    for (const char *line = strbuf_str(&place->faults); *line; line = strchr(line, '\n') + 1) {
-        CHECK(str_starts_with(line, place->file));
-        line += strlen(place->file) + 1;
-        strbuf_add(&lines, line, strcspn(line, "\n") + 1);
-    }
-    CHECK_STR(strbuf_str(&lines), expected);
-    CHECK_INT(place->result, expected[0] ? ERR_INVALID : 0);
-    CHECK((place->settings == NULL) == (expected[0] != '\0'));
 }
 
 TEST(an_empty_file_is_all_defaults)
@@ -120,6 +45,8 @@ TEST(an_empty_file_is_all_defaults)
     CHECK_STR(s->sandbox.user_namespace, "auto");
     CHECK(!s->agents.default_profile && s->agents.profile_count == 0);
     CHECK_INT(s->runs.rounds, 3);
+    CHECK_INT(s->keep.payloads_days, 30);
+    CHECK_INT(s->keep.logs_days, 180);
     CHECK_INT(s->runs.max_rounds, 10);
     CHECK_INT(s->warnings.count, 0);
     CHECK(!settings_agent(s, NULL) && !settings_agent(s, "x"));
@@ -154,7 +81,8 @@ TEST(a_full_file_is_read)
         "  profiles:\n"
         "    - { name: one, command: \"sh a.sh\" }\n"
         "    - { name: two, command: \"sh b.sh\", timeout_minutes: 5 }\n"
-        "runs: { rounds: 10 }\n",
+        "runs: { rounds: 10 }\n"
+        "keep: { payloads_days: 7, logs_days: 400 }\n",
         place.dir);
     check_faults(&place, text, "");
     const struct settings *s = place.settings;
@@ -179,6 +107,8 @@ TEST(a_full_file_is_read)
     CHECK_INT(settings_agent(s, "one")->timeout_minutes, 30);
     CHECK(!settings_agent(s, "three"));
     CHECK_INT(s->runs.rounds, 10);
+    CHECK_INT(s->keep.payloads_days, 7);
+    CHECK_INT(s->keep.logs_days, 400);
 }
 
 TEST(a_machine_user_needs_a_token_only)

@@ -235,8 +235,13 @@ TEST(a_body_that_is_shorter_than_said_too_long_or_gone)
     struct strbuf buf = STRBUF_INIT(100);
     CHECK_INT(delivery_body(f.db, 999, &buf, &err), ERR_NOTFOUND);
     CHECK_OK(db_exec(f.db, "DELETE FROM delivery_body", &err), err);
+    CHECK_INT(delivery_body(f.db, id, &buf, &err), ERR_INTERNAL);
+    CHECK_OK(db_exec(f.db, "UPDATE delivery SET body_state = 2", &err), err);
     CHECK_INT(delivery_body(f.db, id, &buf, &err), ERR_NOTFOUND);
+    CHECK_CONTAINS(err.msg, "not kept any more; redeliver it at the platform");
+    CHECK_INT(delivery_reopen(f.db, id, 1, &err), ERR_NOTFOUND);
     CHECK_CONTAINS(err.msg, "not kept any more");
+    CHECK_INT(delivery_reopen(f.db, 999, 1, &err), ERR_NOTFOUND);
     strbuf_done(&buf);
     fixture_done(&f);
 }

@@ -171,6 +171,12 @@ TEST(an_older_store_is_brought_up_to_date)
                     "ALTER TABLE run DROP COLUMN settings_commit;"
                     "ALTER TABLE run DROP COLUMN instruction;"
                     "ALTER TABLE run DROP COLUMN cancel_ms;"
+                    "DROP TABLE identity;"
+                    "DROP INDEX delivery_body_old; DROP INDEX delivery_old;"
+                    "DROP INDEX step_output_old; DROP INDEX outbox_sent_old;"
+                    "DROP INDEX baseline_old;"
+                    "ALTER TABLE delivery DROP COLUMN body_state;"
+                    "ALTER TABLE step DROP COLUMN output_state;"
                     "INSERT INTO task (platform, origin, thread, repository, number, title, text,"
                     " requested_by, created_ms, updated_ms)"
                     " VALUES ('local', 'o', 'o', 'a/b', 0, '', '', 'ann', 1, 1);"
@@ -554,40 +560,6 @@ TEST(the_log_does_not_grow_without_end)
     printf("# the log had %lld KiB at most\n", (long long)largest / 1024);
     CHECK(largest < 100 << 20);
     free(body);
-    free(path);
-    store_close(store);
-    fixture_done(&f);
-}
-
-TEST(backup_is_a_complete_store)
-{
-    struct fixture f;
-    struct stat facts;
-    struct err err;
-
-    fixture_make_dir(&f);
-    struct store *store = open_store(&f);
-    struct insertion insertion = {.delivery_id = "a", .body = "the body"};
-    CHECK_OK(store_transact(store, fixture_insert, &insertion, &err), err);
-    char *path = str_printf("%s/copy.db", f.dir);
-    CHECK_OK(store_backup(store, path, &err), err);
-    CHECK_INT(stat(path, &facts), 0);
-    CHECK_INT(facts.st_mode & 0777, 0600);
-    CHECK_INT(facts.st_nlink, 1);
-    CHECK_INT(store_backup(store, path, &err), ERR_CONFLICT);
-    CHECK_CONTAINS(err.msg, "new file");
-
-    char *nowhere = str_printf("%s/absent/copy.db", f.dir);
-    CHECK_INT(store_backup(store, nowhere, &err), ERR_IO);
-    free(nowhere);
-
-    struct store *copy = NULL;
-    CHECK_OK(store_open(path, &copy, &err), err);
-    CHECK_INT(count_deliveries(copy), 1);
-    struct insertion more = {.delivery_id = "b", .body = ""};
-    CHECK_OK(store_transact(copy, fixture_insert, &more, &err), err);
-    CHECK(more.id > insertion.id);
-    store_close(copy);
     free(path);
     store_close(store);
     fixture_done(&f);
