@@ -169,10 +169,15 @@ TEST(servers_of_others_are_told_apart)
         const char *api_url;
         bool is_server;
     } cases[] = {
-        {"https://api.github.com", false},         {"https://api.acme.ghe.com", false},
-        {"https://github.acme.org/api/v3", true},  {"https://api.github.com.evil.org", true},
-        {"https://ghe.com.acme.org/api/v3", true}, {"https://api.github.com:8443", true},
-        {"http://api.github.com", true},           {"nonsense", true},
+        {"https://api.github.com", false},
+        {"https://api.acme.ghe.com", false},
+        {"https://github.acme.org/api/v3", true},
+        {"https://api.github.com.evil.org", true},
+        {"https://api.acme.ghe.com.evil.org", true},
+        {"https://ghe.com.acme.org/api/v3", true},
+        {"https://api.github.com:8443", true},
+        {"http://api.github.com", true},
+        {"nonsense", true},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
