@@ -65,6 +65,15 @@ void github_forget_token(struct github *github, const char *repository);
 MUST_CHECK int
 github_forget_stateless_token(struct github *github, const char *repository, struct err *err);
 
+/* How far the App was granted a permission, such as "workflows", where the repository is: "none",
+ * "read", "write" or "admin" into a fresh string.   Errors: ERR_INVALID in machine-user mode, where
+ * nobody tells. */
+MUST_CHECK int github_granted(struct github *github,
+                              const char *repository,
+                              const char *permission,
+                              char **ret_level,
+                              struct err *err);
+
 /* The new name of a repository that GitHub said was renamed or transferred, in a call of this
  * client; NULL: not that we know. Reading calls were answered all the same; writing ones,
  * ERR_NOTFOUND, were not carried out. Borrowed, until the next call. */

@@ -182,3 +182,27 @@ github_forget_stateless_token(struct github *github, const char *repository, str
     github_forget_token(github, repository);
     return str_set(&github->classic, repository, err);
 }
+
+int
+github_granted(struct github *github,
+               const char *repository,
+               const char *permission,
+               char **ret_level,
+               struct err *err)
+{
+    AUTO(js_free) json_t *installation = NULL;
+    int64_t id;
+
+    if (github->options.app_id == 0)
+        return err_set(err, ERR_INVALID, "GitHub does not tell what a machine user's token may do");
+    const int result = find_installation(github, repository, &installation, &id, err);
+    if (result)
+        return err_wrap(err, "what the App may do in %.200s", repository);
+    const json_t *const granted = js_at(installation, "permissions");
+    const char *const level = js_str(granted, permission);
+    char *const copy = str_dup(level ? level : "none");
+    if (!copy)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    *ret_level = copy;
+    return 0;
+}
