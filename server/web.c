@@ -493,6 +493,25 @@ exchange_done(struct exchange *exchange)
     web_answer_done(&exchange->answer);
 }
 
+/* The answer is the last one: it becomes the caller's. */
+static void
+hand_back(struct exchange *exchange, bool redirected, char **url, struct web_answer *ret_answer)
+{
+    web_answer_finish(&exchange->answer, exchange->request->keep_last_bytes);
+    if (redirected)
+        exchange->answer.redirected_to = TAKE(*url);
+    *ret_answer = TAKE_STRUCT(exchange->answer);
+}
+
+/* How much of a body is held at a time. */
+static size_t
+body_limit(const struct web_request *request)
+{
+    if (request->keep_last_bytes)
+        return 2 * request->keep_last_bytes;
+    return request->max_answer_bytes ? request->max_answer_bytes : LIMIT_ANSWER_BYTES;
+}
+
 int
 web_perform(struct web *web,
             const struct web_request *request,
@@ -507,26 +526,20 @@ web_perform(struct web *web,
 
     for (int redirects = 0; result == 0; redirects++) {
         const int64_t left_ms = deadline - clock_mono_ms();
-        const size_t max =
-            request->keep_last_bytes ? 2 * request->keep_last_bytes : request->max_answer_bytes;
         AUTO_DONE(exchange_done)
         struct exchange exchange = {
             .request = request,
             .url = url,
             .trusted = web_same_origin(url, request->url),
             .left_ms = left_ms > 1 ? left_ms : 1,
-            .answer.body = STRBUF_INIT(max ? max : LIMIT_ANSWER_BYTES),
+            .answer.body = STRBUF_INIT(body_limit(request)),
         };
 
         result = exchange_once(web, &exchange, err);
         if (result)
             break;
         if (!follows || !is_redirect(exchange.answer.status)) {
-            web_answer_finish(&exchange.answer, request->keep_last_bytes);
-            if (redirects > 0)
-                exchange.answer.redirected_to = TAKE(url);
-            *ret_answer = exchange.answer;
-            exchange.answer = (struct web_answer){0};
+            hand_back(&exchange, redirects > 0, &url, ret_answer);
             return 0;
         }
         if (redirects == MAX_REDIRECTS)

@@ -66,9 +66,12 @@ web_answer_add_header(struct web_answer *answer, struct bytes name, struct bytes
         start++;
     while (end > start && strchr(" \t\r\n", end[-1]))
         end--;
+    char *const text = strndup(start, (size_t)(end - start));
+    if (!text)
+        return false;
     free(*slot);
-    *slot = strndup(start, (size_t)(end - start));
-    return *slot != NULL;
+    *slot = text;
+    return true;
 }
 
 /* Drop all but the last `keep` bytes. */

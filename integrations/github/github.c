@@ -70,7 +70,21 @@ github_free(struct github *github)
     web_free(github->web);
     free(github->origin);
     free(github->login);
+    free(github->moved_from);
+    free(github->moved_to);
+    free(github->classic);
     free(github);
+}
+
+bool
+github_is_server(const char *api_url)
+{
+    auto_free char *origin = origin_of(api_url);
+
+    /* GitHub's own: with data residency, "https://api.SUBDOMAIN.ghe.com" */
+    return !origin ||
+           (!str_equal(origin, "https://api.github.com") &&
+            !(str_starts_with(origin, "https://api.") && str_ends_with(origin, ".ghe.com")));
 }
 
 int64_t

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct github;
+struct github_pacer;
 
 struct github_options {
     const char *api_url; /* "https://api.github.com"; of a server: "https://HOST/api/v3" */
@@ -21,7 +22,13 @@ struct github_options {
     const struct secret *token;           /* machine user mode */
     const char *login; /* "draftd-bot" or "slug[bot]"; NULL: asked from the API when needed */
     const struct stop *stop;
+    struct github_pacer
+        *pacer; /* shared by the process (github_pacer.h); NULL: calls are not paced */
 };
+
+/* Is this the API of a GitHub Enterprise Server? Such have no limits unless their operator set
+ * some, and keep deliveries for seven days instead of three. */
+bool github_is_server(const char *api_url);
 
 /* Installation tokens are shared between the clients of a process through this cache; it locks
  * itself. */
@@ -41,7 +48,8 @@ AUTO_DEFINE(struct github *, github_free)
 /* Errors of every call below: ERR_AUTH 401, once a fresh token was refused too; ERR_DENIED 403 (the
  * missing permission named where GitHub names it) or no installation there; ERR_NOTFOUND 404, 410;
  * ERR_INVALID 422 and other 4xx, with GitHub's words; ERR_REMOTE 5xx, a broken answer; ERR_LIMIT a
- * rate limit: github_retry_after_ms() tells how long; ERR_UNAVAILABLE, ERR_TIMEOUT. */
+ * rate limit, or our own pace: github_retry_after_ms() tells how long; ERR_UNAVAILABLE,
+ * ERR_TIMEOUT. */
 
 /* After ERR_LIMIT: milliseconds until the limit is over; otherwise 0. */
 int64_t github_retry_after_ms(const struct github *github);
@@ -51,6 +59,25 @@ MUST_CHECK int github_login(struct github *github, char **ret_login, struct err 
 
 /* Ask for a fresh token for a repository although one is cached (after a refusal). */
 void github_forget_token(struct github *github, const char *repository);
+
+/* The same, and take tokens of the classic format for this repository from now on: git servers were
+ * seen to answer 404 to narrowed tokens of the new one.   Errors: ERR_NOMEM. */
+MUST_CHECK int
+github_forget_stateless_token(struct github *github, const char *repository, struct err *err);
+
+/* How far the App was granted a permission, such as "workflows", where the repository is: "none",
+ * "read", "write" or "admin" into a fresh string.   Errors: ERR_INVALID in machine-user mode, where
+ * nobody tells. */
+MUST_CHECK int github_granted(struct github *github,
+                              const char *repository,
+                              const char *permission,
+                              char **ret_level,
+                              struct err *err);
+
+/* The new name of a repository that GitHub said was renamed or transferred, in a call of this
+ * client; NULL: not that we know. Reading calls were answered all the same; writing ones,
+ * ERR_NOTFOUND, were not carried out. Borrowed, until the next call. */
+const char *github_moved_to(const struct github *github, const char *repository);
 
 /* What an actor may do in a repository: "admin", "write", "read" or "none" into a fresh string. */
 MUST_CHECK int github_permission(struct github *github,

@@ -2,12 +2,15 @@
 #include "integrations/github/github_app.h"
 #include "integrations/github/github_errors.h"
 #include "integrations/github/github_internal.h"
+#include "integrations/github/github_pacer.h"
 
 #include "server/base/clock.h"
 #include "server/base/str.h"
 
 #include <inttypes.h>
 #include <string.h>
+
+#define LONGEST_PAUSE_MS (5 * MS_PER_SECOND) /* that a call waits for its turn */
 
 /* One exchange with the credential at hand. */
 static int
@@ -19,7 +22,8 @@ exchange(struct github *github,
 {
     auto_free char *condition = call->etag ? str_printf("If-None-Match: %s", call->etag) : NULL;
     const char *const headers[] = {"Accept: application/vnd.github+json",
-                                   "X-GitHub-Api-Version: 2022-11-28", condition, NULL};
+                                   "X-GitHub-Api-Version: 2022-11-28",
+                                   call->header ? call->header : condition, NULL};
     auto_free char *url = call->url[0] == '/'
                               ? str_printf("%s%s", github->options.api_url, call->url)
                               : str_dup(call->url);
@@ -47,7 +51,49 @@ exchange(struct github *github,
     return web_perform(github->web, &request, ret_answer, err);
 }
 
-/* As exchange(), with what is not success made an error. */
+static enum github_pace
+pace_of(const struct github_call *call)
+{
+    if (str_equal(call->method, "GET") || call->quiet)
+        return GITHUB_READS;
+    return str_equal(call->method, "POST") ? GITHUB_CREATES : GITHUB_CHANGES;
+}
+
+/* Wait until the call may be made; a long wait is the caller's. */
+static int
+wait_for_turn(struct github *github, const struct github_call *call, struct err *err)
+{
+    struct github_pacer *const pacer = github->options.pacer;
+    int64_t wait_ms;
+
+    while (pacer && (wait_ms = github_pacer_book(pacer, pace_of(call), clock_mono_ms())) > 0) {
+        if (wait_ms > LONGEST_PAUSE_MS) {
+            github->retry_after_ms = wait_ms;
+            return err_set(err, ERR_LIMIT,
+                           "calls to GitHub pause for %" PRId64 " s, to keep to its limits",
+                           wait_ms / MS_PER_SECOND);
+        }
+        if (stop_wait_ms(github->options.stop, wait_ms))
+            return err_set(err, ERR_CANCELED, "asked to stop");
+    }
+    return 0;
+}
+
+/* What an answer means for the calls to come: a secondary limit is the whole process's. */
+static void
+tell_pacer(struct github *github, const struct web_answer *answer, int result)
+{
+    struct github_pacer *const pacer = github->options.pacer;
+    const bool is_told = answer->retry_after != NULL;
+
+    if (pacer && result == 0)
+        github_pacer_passed(pacer);
+    else if (pacer && result == ERR_LIMIT && !github_is_primary_limit(answer))
+        github->retry_after_ms =
+            github_pacer_refused(pacer, is_told ? github->retry_after_ms : 0, clock_mono_ms());
+}
+
+/* As exchange(), in its turn, with what is not success made an error. */
 static int
 checked_exchange(struct github *github,
                  const struct github_call *call,
@@ -55,13 +101,16 @@ checked_exchange(struct github *github,
                  struct web_answer *answer,
                  struct err *err)
 {
-    const int result = exchange(github, call, bearer, answer, err);
+    int result = wait_for_turn(github, call, err);
 
+    if (result == 0)
+        result = exchange(github, call, bearer, answer, err);
     if (result)
         return result;
-    if (call->etag && answer->status == GITHUB_UNCHANGED)
-        return 0;
-    return github_check_answer(answer, clock_now_ms(), &github->retry_after_ms, err);
+    if (!call->etag || answer->status != GITHUB_UNCHANGED)
+        result = github_check_answer(answer, clock_now_ms(), &github->retry_after_ms, err);
+    tell_pacer(github, answer, result);
+    return result;
 }
 
 int
@@ -116,16 +165,50 @@ exchange_with_token(struct github *github,
     }
 }
 
+/* Where the answer tells of another address, ask for the repository's name there. */
+static int
+follow_move(struct github *github,
+            const struct github_call *call,
+            const struct web_answer *answer,
+            struct err *err)
+{
+    const char *const there = answer->redirected_to ? answer->redirected_to : answer->location;
+    const int64_t id = call->repository ? github_redirect_id(github, there) : 0;
+    AUTO_DONE(web_answer_done) struct web_answer named = {0};
+    AUTO(js_free) json_t *json = NULL;
+
+    if (id == 0 || github_moved_to(github, call->repository))
+        return 0;
+    auto_free char *path = str_printf("/repositories/%" PRId64, id);
+    if (!path)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    const struct github_call ask = {.method = "GET", .url = path, .repository = call->repository};
+    int result = exchange_with_token(github, &ask, &named, err);
+    if (result == 0)
+        result = github_parse(&named, &json, err);
+    if (result)
+        return err_wrap(err, "asking for the new name of %.200s", call->repository);
+    return github_note_move(github, call->repository, js_str(json, "full_name"), err);
+}
+
 int
 github_exchange(struct github *github,
                 const struct github_call *call,
                 struct web_answer *answer,
                 struct err *err)
 {
+    struct err moving;
+    int result;
+
     github->retry_after_ms = 0;
     if (!call->repository && call->installation == 0 && github->options.app_id != 0)
         return exchange_as_app(github, call, answer, err);
-    return exchange_with_token(github, call, answer, err);
+    result = exchange_with_token(github, call, answer, err);
+    if (result == 0)
+        result = follow_move(github, call, answer, err);
+    else if (result == ERR_NOTFOUND)
+        (void)follow_move(github, call, answer, &moving); /* the first failure is what is told */
+    return result;
 }
 
 int

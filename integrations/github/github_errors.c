@@ -60,6 +60,12 @@ is_rate_limit(const struct web_answer *answer, const char *words)
             contains_nocase(words, "rate limit"));
 }
 
+bool
+github_is_primary_limit(const struct web_answer *answer)
+{
+    return !answer->retry_after && str_equal(answer->rate_remaining, "0");
+}
+
 static int64_t
 clamp_wait(int64_t wait_ms)
 {
@@ -115,8 +121,7 @@ github_check_answer(const struct web_answer *answer,
 
     if (is_rate_limit(answer, words)) {
         *ret_retry_after_ms = limit_wait(answer, now_ms);
-        return err_set(err, ERR_LIMIT, "GitHub limits the rate for %" PRId64 " s more (%ld: %s)",
-                       *ret_retry_after_ms / MS_PER_SECOND, status, words);
+        return err_set(err, ERR_LIMIT, "GitHub limits the rate (%ld: %s)", status, words);
     }
     if (status == 401 || status == 403)
         return refuse_permission(answer, words, err);

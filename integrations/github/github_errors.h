@@ -17,6 +17,9 @@ MUST_CHECK int github_check_answer(const struct web_answer *answer,
                                    int64_t *ret_retry_after_ms,
                                    struct err *err);
 
+/* Is this limit (ERR_LIMIT) the hourly one of an account, and not one on how a process behaves? */
+bool github_is_primary_limit(const struct web_answer *answer);
+
 /* Does the answer's message, or one of its errors, hold these words? */
 bool github_says(const struct web_answer *answer, const char *words);
 

@@ -23,6 +23,9 @@ struct github {
     char *login;  /* once known */
     int64_t retry_after_ms;
     bool drafts_refused;
+    char *moved_from; /* the last repository that was found to have another name; or NULL */
+    char *moved_to;
+    char *classic; /* the repository whose tokens are to be of the classic format; or NULL */
 };
 
 struct github_call {
@@ -33,6 +36,8 @@ struct github_call {
     const json_t *body;     /* or NULL */
     const char
         *etag; /* of the answer that is known: the same again is told by status 304; or NULL */
+    const char *header;     /* one more, "Name: value"; or NULL */
+    bool quiet;             /* it is a POST, and yet changes nothing that limits are for */
     size_t keep_last_bytes; /* of the answer, which may be of any length; 0: all, up to a page */
 };
 
@@ -85,6 +90,17 @@ MUST_CHECK int github_call_repository(struct github *github,
                                       const json_t *body,
                                       json_t **ret_json,
                                       struct err *err);
+
+/* --- Repositories that moved (github_moved.c) */
+
+/* The id in the address that GitHub redirects to, "API/repositories/ID/..."; 0: that is none. */
+int64_t github_redirect_id(const struct github *github, const char *url);
+
+/* Keep it that `repository` has another name now, unless `full_name` is the same. */
+MUST_CHECK int github_note_move(struct github *github,
+                                const char *repository,
+                                const char *full_name,
+                                struct err *err);
 
 /* --- What comments of issues and of reviews have in common (github_shared.c) */
 

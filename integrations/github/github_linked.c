@@ -42,7 +42,7 @@ ask(struct github *github,
     if (!url || !body)
         return err_set(err, ERR_NOMEM, "out of memory");
     const struct github_call call = {
-        .method = "POST", .url = url, .repository = repository, .body = body};
+        .method = "POST", .url = url, .repository = repository, .body = body, .quiet = true};
     int result = github_exchange(github, &call, &answer, err);
     if (result == 0)
         result = github_parse(&answer, &json, err);

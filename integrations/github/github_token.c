@@ -8,28 +8,34 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* *ret_id: the repository's, where GitHub redirected to it; else 0. */
 static int
 find_installation(struct github *github,
                   const char *repository,
                   json_t **ret_installation,
+                  int64_t *ret_id,
                   struct err *err)
 {
     auto_free char *path = NULL;
+    AUTO_DONE(web_answer_done) struct web_answer answer = {0};
     AUTO(js_free) json_t *json = NULL;
     int result = github_repository_path(repository, "/installation", &path, err);
 
     if (result)
         return result;
     const struct github_call call = {.method = "GET", .url = path};
-    result = github_call(github, &call, &json, NULL, err);
+    result = github_exchange(github, &call, &answer, err);
     if (result == ERR_NOTFOUND)
         return err_set(err, ERR_DENIED,
                        "the GitHub App is not installed on %s, or was not given it", repository);
+    if (result == 0)
+        result = github_parse(&answer, &json, err);
     if (result)
         return result;
     if (js_int(json, "id", 0) <= 0)
         return err_set(err, ERR_REMOTE, "GitHub's answer names no installation");
     *ret_installation = TAKE(json);
+    *ret_id = github_redirect_id(github, answer.redirected_to);
     return 0;
 }
 
@@ -57,14 +63,26 @@ token_permissions(const json_t *granted)
     return permissions;
 }
 
-/* A token is narrowed to one repository. */
+/* A token is narrowed to one repository: by its id where it has another name now. */
 static json_t *
-token_request(const char *repository, const json_t *installation)
+token_request(const char *repository, int64_t id, const json_t *installation)
 {
     const char *const slash = strchr(repository, '/');
+    json_t *const permissions = token_permissions(js_at(installation, "permissions"));
 
+    if (id != 0)
+        return json_pack("{s:[I], s:o}", "repository_ids", id, "permissions", permissions);
     return json_pack("{s:[s], s:o}", "repositories", slash ? slash + 1 : "", "permissions",
-                     token_permissions(js_at(installation, "permissions")));
+                     permissions);
+}
+
+/* The answer names the repository that the token is for: by another name, if it moved. */
+static int
+note_name(struct github *github, const char *holder, const json_t *json, struct err *err)
+{
+    if (str_starts_with(holder, GITHUB_INSTALLATION))
+        return 0;
+    return github_note_move(github, holder, js_str(json, "repositories.0.full_name"), err);
 }
 
 /* Ask for a token as `body` says, and keep it for `holder`. */
@@ -82,7 +100,14 @@ mint(struct github *github,
 
     if (!path || !body)
         return err_set(err, ERR_NOMEM, "out of memory");
-    const struct github_call call = {.method = "POST", .url = path, .body = body};
+    const bool is_classic = github->classic && str_equal_nocase(github->classic, holder);
+    const struct github_call call = {
+        .method = "POST",
+        .url = path,
+        .body = body,
+        .header = is_classic ? "X-GitHub-Stateless-S2S-Token: disabled" : NULL,
+        .quiet = true,
+    };
     int result = github_call(github, &call, &json, NULL, err);
     if (result)
         return err_wrap(err, "asking for a token for %s", holder);
@@ -92,6 +117,8 @@ mint(struct github *github,
     if (!text || expires_ms == 0)
         return err_set(err, ERR_REMOTE, "GitHub's answer holds no token");
     result = secret_new(bytes_of_str(text), &token, err);
+    if (result == 0)
+        result = note_name(github, holder, json, err);
     if (result == 0)
         result = github_tokens_put(github->tokens, holder, token, expires_ms, clock_now_ms(), err);
     if (result)
@@ -107,11 +134,12 @@ mint_for_repository(struct github *github,
                     struct err *err)
 {
     AUTO(js_free) json_t *installation = NULL;
-    const int result = find_installation(github, repository, &installation, err);
+    int64_t id = 0;
+    const int result = find_installation(github, repository, &installation, &id, err);
 
     if (result)
         return result;
-    AUTO(js_free) json_t *body = token_request(repository, installation);
+    AUTO(js_free) json_t *body = token_request(repository, id, installation);
     return mint(github, repository, js_int(installation, "id", 0), body, ret_token, err);
 }
 
@@ -146,4 +174,35 @@ void
 github_forget_token(struct github *github, const char *repository)
 {
     github_tokens_forget(github->tokens, repository);
+}
+
+int
+github_forget_stateless_token(struct github *github, const char *repository, struct err *err)
+{
+    github_forget_token(github, repository);
+    return str_set(&github->classic, repository, err);
+}
+
+int
+github_granted(struct github *github,
+               const char *repository,
+               const char *permission,
+               char **ret_level,
+               struct err *err)
+{
+    AUTO(js_free) json_t *installation = NULL;
+    int64_t id;
+
+    if (github->options.app_id == 0)
+        return err_set(err, ERR_INVALID, "GitHub does not tell what a machine user's token may do");
+    const int result = find_installation(github, repository, &installation, &id, err);
+    if (result)
+        return err_wrap(err, "what the App may do in %.200s", repository);
+    const json_t *const granted = js_at(installation, "permissions");
+    const char *const level = js_str(granted, permission);
+    char *const copy = str_dup(level ? level : "none");
+    if (!copy)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    *ret_level = copy;
+    return 0;
 }

@@ -115,6 +115,7 @@ export class Api {
         return runOperation({
             violate: (reason) => this.violate(entry, reason),
             world: this.world, shapes: this.shapes, actor, operation: checked.operation, method: request.method,
+            headers: request.headers,
             params: checked.params, query: checked.query, body, url: new URL(`${url.pathname}${url.search}`, this.shapes.origin),
         });
     }

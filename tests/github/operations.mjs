@@ -40,7 +40,15 @@ function narrowPermissions(app, asked) {
     return { metadata: 'read', ...asked };
 }
 
-function createInstallationToken({ world, shapes, actor, params, body = {} }) {
+/// The repositories that a token is asked for, by name or by id; without either, all.
+function chooseRepositories(owned, { repositories, repository_ids }) {
+    if (repository_ids)
+        return repository_ids.map((id) => owned.find((r) => r.id === id));
+    return (repositories ?? owned.map((repository) => repository.name))
+        .map((name) => owned.find((r) => r.name.toLowerCase() === name.toLowerCase()));
+}
+
+function createInstallationToken({ world, shapes, actor, params, headers, body = {} }) {
     if (actor.kind !== 'app')
         throw new ApiError(401, { message: 'A JSON web token could not be decoded' });
     const owned = [...world.repositories.values()]
@@ -49,12 +57,12 @@ function createInstallationToken({ world, shapes, actor, params, body = {} }) {
         throw notFound();
     if (world.app.suspended)
         throw forbidden('This installation has been suspended');
-    const names = body.repositories ?? owned.map((repository) => repository.name);
-    const chosen = names.map((name) => owned.find((r) => r.name.toLowerCase() === name.toLowerCase()));
+    const chosen = chooseRepositories(owned, body);
     if (chosen.includes(undefined))
         throw invalid([], 'There is at least one repository that does not exist or is not accessible to the parent installation.');
     const permissions = narrowPermissions(world.app, body.permissions);
-    const { token, expires_at } = world.mintToken(chosen.map((repository) => repository.id), permissions);
+    const { token, expires_at } = world.mintToken(chosen.map((repository) => repository.id), permissions,
+        headers['x-github-stateless-s2s-token']);
     const repositories = chosen.map((r) => shapes.repository(r, people(world)(r.owner)));
     return { status: 201, body: { token, expires_at, permissions, repository_selection: 'selected', repositories } };
 }
@@ -239,8 +247,8 @@ function redirectRenamed(world, shapes, { method, params, url }) {
     const moved = params.owner && world.renamed.get(`${params.owner}/${params.repo}`.toLowerCase());
     if (!moved)
         return null;
-    const rest = url.pathname.split('/').slice(4).join('/');
-    const location = `${shapes.origin}/repositories/${moved.id}${rest && `/${rest}`}${url.search}`;
+    const [, prefix = '', rest] = /^(\/api\/v3)?\/repos\/[^/]+\/[^/]+(.*)$/.exec(url.pathname);
+    const location = `${shapes.origin}${prefix}/repositories/${moved.id}${rest}${url.search}`;
     return {
         status: method === 'GET' ? 301 : 307,
         headers: { location },

@@ -66,9 +66,10 @@ export class World {
         this.tokens.set(token, { kind: 'user', login, expires_at });
     }
 
-    mintToken(repositories, permissions) {
+    /// `stateless`: what a request asks for, "enabled" or "disabled", whatever the App is set to.
+    mintToken(repositories, permissions, stateless) {
         const { id, token_minutes, token_format } = this.app;
-        const token = token_format === 'classic'
+        const token = (stateless ? stateless === 'disabled' : token_format === 'classic')
             ? `ghs_${randomText(36)}`
             : `ghs_${id}_${randomText(36)}.${randomText(330)}.${randomText(140)}`;
         const expires_at = new Date(Date.now() + token_minutes * 60_000).toISOString().replace(/\.\d+Z$/, 'Z');

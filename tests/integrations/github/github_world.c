@@ -116,7 +116,11 @@ world_user_token(void)
 }
 
 static struct github *
-new_client(enum mode mode, const char *api_url, const struct secret *token, const struct stop *stop)
+new_client(enum mode mode,
+           const char *api_url,
+           const struct secret *token,
+           const struct stop *stop,
+           struct github_pacer *pacer)
 {
     const struct github_options options = {
         .api_url = api_url,
@@ -126,6 +130,7 @@ new_client(enum mode mode, const char *api_url, const struct secret *token, cons
         .app_private_key = mode == AS_APP ? app_key : NULL,
         .token = token,
         .stop = stop,
+        .pacer = pacer,
     };
     struct github *github = NULL;
     struct err err;
@@ -137,7 +142,13 @@ new_client(enum mode mode, const char *api_url, const struct secret *token, cons
 struct github *
 world_client_with(enum mode mode, const struct secret *token, const struct stop *stop)
 {
-    return new_client(mode, github_fixture_url(stand_in), token, stop);
+    return new_client(mode, github_fixture_url(stand_in), token, stop, NULL);
+}
+
+struct github *
+world_paced_client(enum mode mode, struct github_pacer *pacer, const struct stop *stop)
+{
+    return new_client(mode, github_fixture_url(stand_in), user_token, stop, pacer);
 }
 
 struct github *
@@ -146,7 +157,7 @@ world_server_client(enum mode mode)
     static char url[128]; /* borrowed by the client */
 
     snprintf(url, sizeof(url), "%s/api/v3", github_fixture_url(stand_in));
-    return new_client(mode, url, user_token, NULL);
+    return new_client(mode, url, user_token, NULL, NULL);
 }
 
 struct github *

@@ -31,6 +31,10 @@ world_client_with(enum mode mode, const struct secret *token, const struct stop 
 /* One that takes the stand-in for a GitHub Enterprise Server. */
 struct github *world_server_client(enum mode mode);
 
+/* One whose calls are paced. */
+struct github *
+world_paced_client(enum mode mode, struct github_pacer *pacer, const struct stop *stop);
+
 /* Free the client.  Returns how many requests broke GitHub's rules, after printing them: must be 0.
  */
 size_t world_end(struct github *github);

@@ -72,6 +72,35 @@ TEST(tokens_hold_what_was_granted_and_is_of_use)
     CHECK_INT(world_end(github), 0);
 }
 
+static void
+check_granted(struct github *github, const char *permission, const char *expected)
+{
+    auto_free char *level = NULL;
+    struct err err;
+
+    CHECK_OK(github_granted(github, REPO, permission, &level, &err), err);
+    CHECK_STR(level, expected);
+}
+
+TEST(what_was_granted_is_told)
+{
+    char *level;
+    struct err err;
+
+    world_begin();
+    world_grant(json_pack("{s:s, s:s}", "actions", "read", "workflows", "write"));
+    struct github *github = world_client(AS_APP);
+    check_granted(github, "actions", "read");
+    check_granted(github, "workflows", "write");
+    check_granted(github, "checks", "none");
+    CHECK_INT(github_granted(github, "acme/unknown", "checks", &level, &err), ERR_DENIED);
+    CHECK_CONTAINS(err.msg, "what the App may do in acme/unknown");
+    CHECK_INT(world_end(github), 0);
+    github = world_client(AS_USER);
+    CHECK_INT(github_granted(github, REPO, "checks", &level, &err), ERR_INVALID);
+    CHECK_INT(world_end(github), 0);
+}
+
 TEST(a_refused_token_is_renewed_once)
 {
     world_begin();
