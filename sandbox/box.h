@@ -21,6 +21,7 @@ struct sandbox {
     char *container; /* id, or NULL */
     char *branch;    /* as checked out */
     char commit[65]; /* the same */
+    char merged[65]; /* what sandbox_merge() took in; "" nothing */
     char files[65];  /* the work tree when it was last remembered or exported; "" before */
     char *setup;     /* what it differed in from the commit when it was remembered, as `git
                         diff-tree -r` tells; or NULL */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define BRANCH_BYTES 200U
+#define CONFLICTS_BYTES (64U * 1024)
 
 bool
 checkout_is_object_name(const char *text)
@@ -56,18 +57,21 @@ run_step(struct sandbox *sandbox,
          const char *step,
          const char *commit,
          const char *doing,
+         struct strbuf *output,
          struct err *err)
 {
     auto_free char *commit_entry = str_printf("DRAFTD_COMMIT=%s", commit);
     auto_free char *branch_entry = str_printf("DRAFTD_BRANCH=%s", sandbox->branch);
     auto_free char *format_entry = str_printf("DRAFTD_FORMAT=%s", checkout_init_format(commit));
     auto_free char *files_entry = str_printf("DRAFTD_FILES=%s", sandbox->files);
+    auto_free char *merge_entry = str_printf("DRAFTD_MERGE=%s", sandbox->merged);
 
-    if (!commit_entry || !branch_entry || !format_entry || !files_entry)
+    if (!merge_entry || !commit_entry || !branch_entry || !format_entry || !files_entry)
         return err_set(err, ERR_NOMEM, "out of memory");
-    const char *const env[] = {step, commit_entry, branch_entry, format_entry, files_entry, NULL};
+    const char *const env[] = {step,        commit_entry, branch_entry, format_entry,
+                               files_entry, merge_entry,  NULL};
     const struct sandbox_command command = {.command = work_tree_script, .env = env};
-    return box_execute_own(sandbox, &command, doing, 0, NULL, err);
+    return box_execute_own(sandbox, &command, doing, 0, output, err);
 }
 
 int
@@ -78,7 +82,8 @@ checkout_make(struct sandbox *sandbox, const struct sandbox_spec *spec, struct e
     if (result)
         return result;
     (void)snprintf(sandbox->commit, sizeof(sandbox->commit), "%s", spec->commit);
-    return run_step(sandbox, "DRAFTD_STEP=make", spec->commit, "checking out in the sandbox", err);
+    return run_step(sandbox, "DRAFTD_STEP=make", spec->commit, "checking out in the sandbox", NULL,
+                    err);
 }
 
 int
@@ -86,5 +91,24 @@ sandbox_reset(struct sandbox *sandbox, const char *commit, struct err *err)
 {
     if (!checkout_is_object_name(commit))
         return err_set(err, ERR_INVALID, "what to put back is no full object name");
-    return run_step(sandbox, "DRAFTD_STEP=reset", commit, "putting the work tree back", err);
+    return run_step(sandbox, "DRAFTD_STEP=reset", commit, "putting the work tree back", NULL, err);
+}
+
+int
+sandbox_merge(struct sandbox *sandbox, const char *commit, char **ret_conflicts, struct err *err)
+{
+    AUTO_DONE(strbuf_done) struct strbuf output = STRBUF_INIT(CONFLICTS_BYTES);
+    struct err fault = {0};
+
+    if (!checkout_is_object_name(commit))
+        return err_set(err, ERR_INVALID, "what to merge is no full object name");
+    (void)snprintf(sandbox->merged, sizeof(sandbox->merged), "%s", commit);
+    const int result = run_step(sandbox, "DRAFTD_STEP=merge", sandbox->commit,
+                                "merging in the sandbox", &output, &fault);
+    if (result) {
+        sandbox->merged[0] = '\0';
+        *err = fault;
+        return result;
+    }
+    return strbuf_take(&output, ret_conflicts, err);
 }

@@ -85,18 +85,19 @@ make_commit(struct sandbox *sandbox,
     AUTO_DONE(strbuf_done) struct strbuf output = STRBUF_INIT(OUTPUT_BYTES);
     auto_free char *base_entry = str_printf("DRAFTD_BASE=%s", base);
     auto_free char *format = str_printf("DRAFTD_FORMAT=%s", checkout_init_format(base));
+    auto_free char *merge = str_printf("DRAFTD_MERGE=%s", sandbox->merged);
     auto_free char *message_entry = str_printf("DRAFTD_MESSAGE=%s", message);
     auto_free char *author = str_printf("GIT_AUTHOR_NAME=%s", identity->name);
     auto_free char *author_mail = str_printf("GIT_AUTHOR_EMAIL=%s", identity->mail);
     auto_free char *committer = str_printf("GIT_COMMITTER_NAME=%s", identity->name);
     auto_free char *committer_mail = str_printf("GIT_COMMITTER_EMAIL=%s", identity->mail);
 
-    if (!base_entry || !format || !message_entry || !author || !author_mail || !committer ||
-        !committer_mail)
+    if (!base_entry || !format || !merge || !message_entry || !author || !author_mail ||
+        !committer || !committer_mail)
         return err_set(err, ERR_NOMEM, "out of memory");
-    const char *const env[] = {
-        "DRAFTD_STEP=commit", base_entry, format,         message_entry, author,
-        author_mail,          committer,  committer_mail, NULL};
+    const char *const env[] = {"DRAFTD_STEP=commit", base_entry, format,      merge,
+                               message_entry,        author,     author_mail, committer,
+                               committer_mail,       NULL};
     const struct sandbox_command command = {
         .command = work_tree_script, .env = env, .input = bytes_of_str(sandbox->setup)};
     const int result =
@@ -153,12 +154,13 @@ send_pack(struct sandbox *sandbox,
 {
     auto_free char *base_entry = str_printf("DRAFTD_BASE=%s", base);
     auto_free char *commit_entry = str_printf("DRAFTD_COMMIT=%s", commit);
+    auto_free char *merge = str_printf("DRAFTD_MERGE=%s", sandbox->merged);
     struct pack_sink sink = {.fd = pack_fd, .complaints = STRBUF_INIT(OUTPUT_BYTES)};
     struct sandbox_result ended;
 
-    if (!base_entry || !commit_entry)
+    if (!base_entry || !commit_entry || !merge)
         return err_set(err, ERR_NOMEM, "out of memory");
-    const char *const env[] = {"DRAFTD_STEP=pack", base_entry, commit_entry, NULL};
+    const char *const env[] = {"DRAFTD_STEP=pack", base_entry, commit_entry, merge, NULL};
     const struct sandbox_command command = {
         .command = work_tree_script,
         .env = env,

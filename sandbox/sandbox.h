@@ -174,3 +174,11 @@ MUST_CHECK int sandbox_export(struct sandbox *sandbox,
  * ignored; ignored files and empty directories stay), with the branch at `commit`. Without either,
  * or when that state was lost inside, the files become those of `commit`. */
 MUST_CHECK int sandbox_reset(struct sandbox *sandbox, const char *commit, struct err *err);
+
+/* Merge a commit of the mirror into the work tree, without a commit: what is exported next has it as
+ * a parent. *ret_conflicts: the paths in which both sides stand, each on a line; "" none; the
+ * caller's, free().   Errors: ERR_INVALID it cannot be merged into these files. */
+MUST_CHECK int sandbox_merge(struct sandbox *sandbox,
+                             const char *commit,
+                             char **ret_conflicts,
+                             struct err *err);

@@ -7,7 +7,7 @@
 #
 # DRAFTD_COMMIT, DRAFTD_BASE: full object names; DRAFTD_FORMAT: what makes `git init` use their hash;
 # DRAFTD_BRANCH: the branch of the work tree; DRAFTD_FILES: a tree, the files to put back; or empty;
-# DRAFTD_MESSAGE: of the commit that is made.
+# DRAFTD_MERGE: a commit to be merged in; or empty; DRAFTD_MESSAGE: of the commit that is made.
 
 workspace=@SANDBOX_WORKSPACE@
 objects=@SANDBOX_OBJECTS@
@@ -184,6 +184,17 @@ reset()
     make_repository && restore_repository "$restored"
 }
 
+# ---- taking in the base branch ----
+
+# Merge DRAFTD_MERGE into the files, without a commit. Prints the paths that are in conflict; both
+# sides stand in them.
+merge()
+{
+    plain_git merge -q --no-commit --no-ff --no-verify "$DRAFTD_MERGE" >/dev/null 2>&1
+    [ -f .git/MERGE_HEAD ] || return 1
+    plain_git diff --name-only --diff-filter=U
+}
+
 # ---- the change ----
 
 # What differs between the trees $1 and $2, on top of what the index holds.
@@ -246,6 +257,12 @@ build_tree()
     tree=$(git write-tree)
 }
 
+# Is there something to be merged that the head has not yet?
+merges()
+{
+    [ -n "$DRAFTD_MERGE" ] && ! git merge-base --is-ancestor "$DRAFTD_MERGE" "$head" 2>/dev/null
+}
+
 # Prints the commit to export, the tree of the files as they are, and after them what git could not
 # take. Exit status 44: nothing was changed.
 #
@@ -265,8 +282,10 @@ try_commit()
         printf '%s\n' "$left" >&2
         exit 1
     fi
-    if [ "$tree" != "$(git rev-parse "$head^{tree}")" ]; then
-        head=$(printf '%s\n' "$DRAFTD_MESSAGE" | git commit-tree -p "$head" "$tree")
+    if merges || [ "$tree" != "$(git rev-parse "$head^{tree}")" ]; then
+        # shellcheck disable=SC2046 # nothing is no word
+        head=$(printf '%s\n' "$DRAFTD_MESSAGE" |
+            git commit-tree -p "$head" $(merges && printf ' -p %s' "$DRAFTD_MERGE") "$tree")
     fi
     printf '%s\n%s\n%.500s' "$head" "$files" "$left"
 )
@@ -290,7 +309,10 @@ pack()
     set -e
     no_home
     use_own
-    printf '%s\n^%s\n' "$DRAFTD_COMMIT" "$DRAFTD_BASE" |
+    {
+        printf '%s\n^%s\n' "$DRAFTD_COMMIT" "$DRAFTD_BASE"
+        [ -z "$DRAFTD_MERGE" ] || printf '^%s\n' "$DRAFTD_MERGE"
+    } |
         git pack-objects --revs --stdout --delta-base-offset -q
     rm -rf "$own"
 }
@@ -299,6 +321,7 @@ case $DRAFTD_STEP in
 make) make ;;
 remember) remember ;;
 reset) reset ;;
+merge) merge ;;
 commit) commit ;;
 pack) pack ;;
 *) echo "no such step: $DRAFTD_STEP" >&2; exit 2 ;;

@@ -53,6 +53,13 @@ branch_commit_message(const struct task *task, int64_t round, char **ret_message
     return strbuf_take(&message, ret_message, err);
 }
 
+int
+branch_merge_message(const struct task *task, char **ret_message, struct err *err)
+{
+    *ret_message = str_printf("Merge branch '%s' into %s\n", task->base_branch, task->branch);
+    return *ret_message ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+}
+
 static int
 call_with_remote(struct work *work, branch_remote_fn fn, void *ctx, struct err *err)
 {
@@ -254,6 +261,38 @@ fetch_base(struct work *work,
                : r;
 }
 
+/* Is anything asked but to take in the base branch? */
+static bool
+asks_for_more(const struct work *work)
+{
+    for (size_t i = 0; i < work->remarks.count; i++)
+        if (work->remarks.items[i]->kind != REMARK_BASE)
+            return true;
+    return work->remarks.count == 0;
+}
+
+/* The base branch is taken in where that is asked and there is something to take. */
+static int
+choose_merge(struct work *work, struct err *err)
+{
+    bool wanted = false;
+    bool has = false;
+
+    for (size_t i = 0; i < work->remarks.count; i++)
+        wanted |= work->remarks.items[i]->kind == REMARK_BASE;
+    if (!wanted)
+        return 0;
+    const int r = holds(work, work->base, work->trunk, &has, err);
+    if (r)
+        return r;
+    if (!has)
+        (void)snprintf(work->merged, sizeof(work->merged), "%s", work->trunk);
+    else if (!asks_for_more(work))
+        return work_conclude(work, err, OUTCOME_UNCHANGED, "the branch has all of \"%s\" already",
+                             work->task->base_branch);
+    return 0;
+}
+
 static int
 fetch(struct work *work, const struct repo_remote *remote, void *ctx, struct err *err)
 {
@@ -270,7 +309,9 @@ fetch(struct work *work, const struct repo_remote *remote, void *ctx, struct err
         return r;
     (void)snprintf(work->base, sizeof(work->base), "%s", work->trunk);
     r = choose_start(work, remote, base_branch, err);
-    return r ? r : work_find_origin(work, err);
+    if (!r)
+        r = choose_merge(work, err);
+    return r || !work_goes_on(work) ? r : work_find_origin(work, err);
 }
 
 int

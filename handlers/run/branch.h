@@ -41,3 +41,7 @@ branch_identity(const struct settings *settings, char **ret_identity, struct err
  * Owns: the caller's, free(). */
 MUST_CHECK int
 branch_commit_message(const struct task *task, int64_t round, char **ret_message, struct err *err);
+
+/* The message of a commit that takes in the base branch.  Owns: likewise. */
+MUST_CHECK int
+branch_merge_message(const struct task *task, char **ret_message, struct err *err);

@@ -278,7 +278,7 @@ commits_flag(struct work *work, struct repo *view, struct err *err)
     int r = branch_identity(work->app->settings, &ours, err);
 
     if (!r)
-        r = repo_list_commits(view, work->base, work->head, COMMITS_MAX, &list, err);
+        r = repo_list_commits(view, work->base, work_merged(work), work->head, COMMITS_MAX, &list, err);
     for (size_t i = 0; !r && i < list.count; i++)
         r = look_at(&findings, &list.items[i], ours, err);
     if (!r)

@@ -373,13 +373,23 @@ check_file(struct scan *scan, const struct repo_change *change)
     return 0;
 }
 
+/* "<<<<<<< ", ">>>>>>> ": what git writes around the two sides of a conflict. */
+static bool
+is_conflict_marker(struct bytes text)
+{
+    return text.len > 8 &&
+           (memcmp(text.ptr, "<<<<<<< ", 8) == 0 || memcmp(text.ptr, ">>>>>>> ", 8) == 0);
+}
+
 /* An added line. Tests of Rust stand among the code. */
 static int
 see_line(void *ctx, const char *path, int64_t line, struct bytes text)
 {
     struct scan *scan = ctx;
-    const int r = check_text(scan, path, line, text);
+    int r = check_text(scan, path, line, text);
 
+    if (!r && !scan->commit && is_conflict_marker(text))
+        r = add_hit(scan, GUARD_CONFLICT, path, line, "", "a conflict is not resolved");
     if (r || scan->commit || !(guard_is_test_path(path) || str_ends_with(path, ".rs")) ||
         !guard_skips_test(text))
         return r;
@@ -405,7 +415,8 @@ static int
 check_whole(struct scan *scan)
 {
     struct repo_diff *diff = &scan->report->diff;
-    int r = compare(scan, scan->input->base, scan->input->commit, diff);
+    const char *base = scan->input->merged ? scan->input->merged : scan->input->base;
+    int r = compare(scan, base, scan->input->commit, diff);
 
     r = r ? r : check_held(scan, diff);
     r = r ? r : check_size(scan, diff);
@@ -457,8 +468,8 @@ check_history(struct scan *scan)
 {
     AUTO_DONE(repo_commit_list_done) struct repo_commit_list list = {.count = 0};
     const struct guard_input *input = scan->input;
-    int r =
-        repo_list_commits(input->repo, input->base, input->commit, COMMITS_MAX, &list, scan->err);
+    int r = repo_list_commits(input->repo, input->base, input->merged, input->commit, COMMITS_MAX,
+                              &list, scan->err);
 
     for (size_t i = 0; !r && i < list.count; i++) {
         scan->commit = list.items[i].id;

@@ -14,6 +14,7 @@ enum guard_rule {
     GUARD_LARGE_FILE,    /* a binary over 1 MiB, or a text too long to be compared line by line */
     GUARD_TEST_DELETED,  /* or renamed, replaced or emptied so that it may test nothing any more */
     GUARD_TEST_SKIPPED,  /* an added line skips or focuses tests */
+    GUARD_CONFLICT,      /* an added line is a marker of a conflict that nobody resolved */
 };
 
 struct guard_hit {
@@ -35,6 +36,8 @@ void guard_report_done(struct guard_report *report);
 struct guard_input {
     struct repo *repo;
     const char *base;
+    const char *merged; /* what of the base branch was merged in: the change is what differs from
+                           that; or NULL */
     const char *commit;
     const struct guard_settings *settings;
     struct repo_watch watch;

@@ -179,6 +179,18 @@ append_remarks(struct strbuf *buf, const struct prompt_input *input)
 }
 
 static void
+append_conflicts(struct strbuf *buf, const char *conflicts)
+{
+    if (!conflicts || !*conflicts)
+        return;
+    strbuf_add_str(buf,
+                   "\n## The base branch was merged in\n\nIn these files it and the change stand "
+                   "both, between conflict markers. Resolve each so that\nboth keep what they "
+                   "meant, and leave no marker; a commit is not needed.\n");
+    append_data(buf, "In conflict:", conflicts, LIST_BYTES);
+}
+
+static void
 append_checks(struct strbuf *buf, const struct prompt_input *input)
 {
     if (input->checks && input->checks[0]) {
@@ -243,6 +255,7 @@ prompt_write(const struct prompt_input *input, char **ret_prompt, struct err *er
     append_request(&buf, input);
     append_thread(&buf, input->thread);
     append_remarks(&buf, input);
+    append_conflicts(&buf, input->conflicts);
     append_checks(&buf, input);
     append_failures(&buf, input);
     strbuf_addf(&buf, "\nThis is round %d of at most %d.\n", input->round, input->rounds);

@@ -23,6 +23,7 @@ struct prompt_input {
     const struct comments *thread; /* what people said below it; or NULL */
     const char *instruction; /* of the mention; or NULL */
     const struct remark_list *remarks; /* what is to be answered; or NULL */
+    const char *conflicts;   /* paths in which the base branch and the change stand both, each on a line; or NULL */
     const char *requested_by;
     const char *url;         /* or NULL */
     bool has_agents_file;    /* AGENTS.md in the root of the base commit */

@@ -111,6 +111,21 @@ remember_setup(struct work *work, struct sandbox *box, struct err *err)
     return r == ERR_LIMIT ? work_conclude(work, err, OUTCOME_FAILED, "%s", err->msg) : r;
 }
 
+/* What cannot be merged into these files is for people. */
+static int
+merge_base_branch(struct work *work, struct sandbox *box, struct err *err)
+{
+    struct err fault = {0};
+    const int r = sandbox_merge(box, work->merged, &work->conflicts, &fault);
+
+    if (r == ERR_INVALID)
+        return work_conclude(work, err, OUTCOME_FAILED, "\"%s\" cannot be merged: %s",
+                             work->task->base_branch, fault.msg);
+    if (r)
+        *err = fault;
+    return r;
+}
+
 /* From setup to where the agent begins: in the files that setup left, whatever was run there
  * since. */
 static int
@@ -124,6 +139,8 @@ prepare(struct work *work, struct sandbox *box, struct rounds *rounds, struct er
         r = take_baseline(work, box, rounds, err);
     if (!r && work_goes_on(work))
         r = sandbox_reset(box, work->base, err);
+    if (!r && work_goes_on(work) && work->merged[0])
+        r = merge_base_branch(work, box, err);
     return r;
 }
 
@@ -153,7 +170,9 @@ export_change(struct work *work, struct sandbox *box, struct rounds *rounds, str
     int r = branch_identity(work->app->settings, &identity, err);
 
     if (!r)
-        r = branch_commit_message(work->task, work->run->round, &message, err);
+        r = work->merged[0] && work->run->round <= 1
+                ? branch_merge_message(work->task, &message, err)
+                : branch_commit_message(work->task, work->run->round, &message, err);
     if (r)
         return r;
     const int fd = rounds->spare_fd;
@@ -224,6 +243,19 @@ conclude_unchanged(struct work *work, const struct work_step_result *agent, stru
                              how);
 }
 
+/* A base branch that merged without a conflict, and nothing else asked: the checks say whether
+ * there is anything to do. */
+static bool
+needs_agent(const struct work *work, int64_t round)
+{
+    if (round > 1 || !work->conflicts || work->conflicts[0])
+        return true;
+    for (size_t i = 0; i < work->remarks.count; i++)
+        if (work->remarks.items[i]->kind != REMARK_BASE)
+            return true;
+    return false;
+}
+
 /* One round: agent, export, checks. *ret_again: there is something for the agent to mend. */
 static int
 one_round(struct work *work,
@@ -233,11 +265,11 @@ one_round(struct work *work,
           bool *ret_again,
           struct err *err)
 {
-    struct work_step_result result;
+    struct work_step_result result = {.end = STEP_EXITED};
     int r = work_progress(work, STAGE_AGENT, round, err);
 
     *ret_again = false;
-    if (!r)
+    if (!r && needs_agent(work, round))
         r = agent_run(work, box,
                       &(struct agent_round){.round = round,
                                             .rounds = rounds->count,
@@ -304,7 +336,8 @@ watch_for(const struct work *work, int64_t duration_ms)
 }
 
 /* What earlier runs and people put on the branch is not this run's to hold back, but a reviewer
- * should still see it first. */
+ * should still see it first. Where the base branch was merged in, all of it is looked at together.
+ */
 static int
 flag_earlier_change(struct work *work, struct err *err)
 {
@@ -315,7 +348,7 @@ flag_earlier_change(struct work *work, struct err *err)
                                       .settings = &work->settings->guard,
                                       .watch = watch_for(work, LIMIT_GUARD_MS)};
 
-    if (strcmp(work->origin, work->base) == 0)
+    if (strcmp(work->origin, work->base) == 0 || work->merged[0])
         return 0;
     const int r = guard_check(&input, &report, err);
     return r ? r : flag_hits(work, &report, err);
@@ -330,6 +363,7 @@ guard(struct work *work, struct repo *view, struct err *err)
     int r = flag_earlier_change(work, err);
     const struct guard_input input = {.repo = view,
                                       .base = work->base,
+                                      .merged = work_merged(work),
                                       .commit = work->head,
                                       .settings = &work->settings->guard,
                                       .watch = watch_for(work, LIMIT_GUARD_MS)};
@@ -375,6 +409,7 @@ accept_change(struct work *work, const struct rounds *rounds, struct err *err)
         .max_blob_bytes = LIMIT_CHANGE_BLOB_BYTES,
         .max_files = MAX_TREE_ENTRIES,
         .allow_submodules = work->settings->guard.allow_submodules,
+        .merged = work_merged(work),
         .watch = watch_for(work, LIMIT_IMPORT_MS),
     };
     auto_free char *ref =
@@ -449,13 +484,13 @@ fetch(struct work *work, struct err *err)
     if (!r)
         r = work_open_mirror(work, err);
     if (!r)
+        r = remarks_load(work, err);
+    if (!r)
         r = branch_fetch(work, err);
     if (!r && work_goes_on(work))
         r = work_choose_agent(work, err);
     if (!r && work_goes_on(work))
         r = agent_read_thread(work, err);
-    if (!r && work_goes_on(work))
-        r = remarks_load(work, err);
     return r;
 }
 

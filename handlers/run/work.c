@@ -30,6 +30,7 @@ work_done(struct work *work)
     comments_done(&work->thread);
     remark_list_done(&work->remarks);
     free(work->summary);
+    free(work->conflicts);
     for (size_t i = 0; i < work->flag_count; i++)
         free(work->flags[i]);
     free(work->flags);
@@ -174,8 +175,13 @@ work_open_mirror(struct work *work, struct err *err)
 int
 work_find_origin(struct work *work, struct err *err)
 {
-    const int r = repo_merge_base(work->mirror, work->trunk, work->base, work->origin, err);
+    const char *tip = work->head[0] ? work->head : work->base;
+    int r = 0;
 
+    if (work->merged[0])
+        (void)snprintf(work->origin, sizeof(work->origin), "%s", work->merged);
+    else
+        r = repo_merge_base(work->mirror, work->trunk, tip, work->origin, err);
     if (r != ERR_NOTFOUND)
         return r;
     (void)snprintf(work->origin, sizeof(work->origin), "%s", work->base);

@@ -51,6 +51,9 @@ struct work {
                                        "was red before" */
     char base[REPO_COMMIT_BYTES];   /* where this run starts: at the origin, or at the task's own
                                        branch */
+    char merged[REPO_COMMIT_BYTES]; /* what of the base branch this run takes in; "" nothing */
+    char *conflicts;                /* the paths that are in conflict with it, each on a line; NULL:
+                                       nothing was merged yet */
     char head[REPO_COMMIT_BYTES];   /* what it made; "" until exported */
     struct comments thread;         /* what people said before the first round */
     struct remark_list remarks;     /* what this run is to answer */
@@ -91,7 +94,14 @@ int64_t work_count_rounds(const struct work *work);
 MUST_CHECK int
 work_progress(struct work *work, enum run_stage stage, int64_t round, struct err *err);
 
-/* Find the origin of the draft from trunk and base. */
+/* What is merged in, or NULL. */
+static inline const char *
+work_merged(const struct work *work)
+{
+    return work->merged[0] ? work->merged : NULL;
+}
+
+/* Find the origin of the draft from trunk and head, or base while there is no head. */
 MUST_CHECK int work_find_origin(struct work *work, struct err *err);
 
 /* Open the mirror; read the repository's settings at `work->settings_commit`, anew when they were

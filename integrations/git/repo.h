@@ -91,6 +91,7 @@ struct repo_import_limits {
     int64_t max_blob_bytes;
     int64_t max_files;     /* in one tree walk of what changed */
     bool allow_submodules; /* changes of gitlinks or .gitmodules */
+    const char *merged;    /* a commit of ours whose history may be merged in; or NULL */
     struct repo_watch watch;
 };
 

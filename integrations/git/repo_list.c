@@ -17,15 +17,18 @@ repo_commit_list_done(struct repo_commit_list *list)
 static int
 start_walk(struct repo *repo,
            const char *base,
+           const char *also,
            const char *commit,
            git_revwalk **ret_walk,
            struct err *err)
 {
     AUTO(git_revwalk_free) git_revwalk *walk = NULL;
     git_oid base_id;
+    git_oid also_id;
     git_oid commit_id;
     int r = repo_parse_id(base, &base_id, err);
 
+    r = r || !also ? r : repo_parse_id(also, &also_id, err);
     r = r ? r : repo_parse_id(commit, &commit_id, err);
     if (r)
         return r;
@@ -33,6 +36,7 @@ start_walk(struct repo *repo,
     r = r ? r : git_revwalk_sorting(walk, GIT_SORT_TOPOLOGICAL | GIT_SORT_REVERSE);
     r = r ? r : git_revwalk_push(walk, &commit_id);
     r = r ? r : git_revwalk_hide(walk, &base_id);
+    r = r || !also ? r : git_revwalk_hide(walk, &also_id);
     if (r)
         return repo_git_error(err, r, "cannot list the commits above %.12s", base);
     *ret_walk = TAKE(walk);
@@ -61,8 +65,22 @@ read_raw(git_repository *git, const git_oid *id, struct repo_commit *commit, str
     return 0;
 }
 
+/* What a merge is compared with: what it merged is nobody's change here. */
+static const git_oid *
+choose_parent(const git_commit *commit, const char *also)
+{
+    for (unsigned i = 0; also && i < git_commit_parentcount(commit); i++)
+        if (git_oid_streq(git_commit_parent_id(commit, i), also) == 0)
+            return git_commit_parent_id(commit, i);
+    return git_commit_parent_id(commit, 0);
+}
+
 static int
-read_commit(struct repo *repo, const git_oid *id, struct repo_commit *ret_commit, struct err *err)
+read_commit(struct repo *repo,
+            const char *also,
+            const git_oid *id,
+            struct repo_commit *ret_commit,
+            struct err *err)
 {
     AUTO(git_commit_free) git_commit *commit = NULL;
     const int r = git_commit_lookup(&commit, repo->git, id);
@@ -72,12 +90,13 @@ read_commit(struct repo *repo, const git_oid *id, struct repo_commit *ret_commit
     git_oid_tostr(ret_commit->id, REPO_COMMIT_BYTES, id);
     if (git_commit_parentcount(commit) == 0)
         return err_set(err, ERR_INVALID, "commit %.12s has no parent", ret_commit->id);
-    git_oid_tostr(ret_commit->parent, REPO_COMMIT_BYTES, git_commit_parent_id(commit, 0));
+    git_oid_tostr(ret_commit->parent, REPO_COMMIT_BYTES, choose_parent(commit, also));
     return read_raw(repo->git, id, ret_commit, err);
 }
 
 static int
 add_commit(struct repo *repo,
+           const char *also,
            const git_oid *id,
            struct repo_commit_list *list,
            size_t *capacity,
@@ -92,12 +111,13 @@ add_commit(struct repo *repo,
         *capacity = wanted;
     }
     list->items[list->count] = (struct repo_commit){.raw = NULL};
-    return read_commit(repo, id, &list->items[list->count++], err);
+    return read_commit(repo, also, id, &list->items[list->count++], err);
 }
 
 int
 repo_list_commits(struct repo *repo,
                   const char *base,
+                  const char *also,
                   const char *commit,
                   size_t max,
                   struct repo_commit_list *ret_list,
@@ -107,14 +127,14 @@ repo_list_commits(struct repo *repo,
     AUTO_DONE(repo_commit_list_done) struct repo_commit_list list = {.count = 0};
     size_t capacity = 0;
     git_oid id;
-    int r = start_walk(repo, base, commit, &walk, err);
+    int r = start_walk(repo, base, also, commit, &walk, err);
 
     if (r)
         return r;
     while ((r = git_revwalk_next(&id, walk)) == 0) {
         if (list.count == max)
             return err_set(err, ERR_LIMIT, "there are more than %zu commits above the base", max);
-        r = add_commit(repo, &id, &list, &capacity, err);
+        r = add_commit(repo, also, &id, &list, &capacity, err);
         if (r)
             return r;
     }

@@ -24,8 +24,10 @@ struct walk {
     git_oid *commits; /* found and to be visited, in the order found */
     size_t count;
     size_t max;
-    void *seen;                   /* tsearch() tree over `commits` */
-    struct repo_history *history; /* the base's; NULL until it is asked for */
+    void *seen;                          /* tsearch() tree over `commits` */
+    git_oid merged;                      /* only where the limits have one */
+    struct repo_history *history;        /* the base's; NULL until it is asked for */
+    struct repo_history *merged_history; /* likewise */
     bool descends;
     const git_oid *commit; /* being visited */
     int64_t files;         /* changed entries in it */
@@ -304,7 +306,22 @@ add_commit(struct walk *walk, const git_oid *id, struct err *err)
     return 0;
 }
 
-/* Is a commit part of the base's history? What the pack brings is taken for new without asking. */
+/* Does a history hold the commit? It is opened when first asked. */
+static int
+ask(struct walk *walk,
+    struct repo_history **history,
+    const git_oid *tip,
+    const git_oid *id,
+    bool *ret_old,
+    struct err *err)
+{
+    const int r = *history ? 0 : repo_history_new(walk->source->mirror, tip, history, err);
+
+    return r ? r : repo_history_has(*history, id, &walk->limits->watch, ret_old, err);
+}
+
+/* Is a commit part of the base's history, or of what is merged in? What the pack brings is taken
+ * for new without asking. */
 static int
 is_old(struct walk *walk, const git_oid *id, bool *ret_old, struct err *err)
 {
@@ -319,9 +336,10 @@ is_old(struct walk *walk, const git_oid *id, bool *ret_old, struct err *err)
     if (tfind(id, &walk->seen, compare_ids) || git_odb_exists(walk->source->fresh, id) ||
         !git_odb_exists(walk->odb, id))
         return 0;
-    r = walk->history ? 0
-                      : repo_history_new(walk->source->mirror, &walk->base, &walk->history, err);
-    return r ? r : repo_history_has(walk->history, id, &walk->limits->watch, ret_old, err);
+    r = ask(walk, &walk->history, &walk->base, id, ret_old, err);
+    return r || *ret_old || !walk->limits->merged
+               ? r
+               : ask(walk, &walk->merged_history, &walk->merged, id, ret_old, err);
 }
 
 /* Read the commit's parents: their trees into `root`, the new ones onto the list. */
@@ -385,7 +403,8 @@ check_removed_submodules(struct walk *walk, const git_oid *commit, struct err *e
     AUTO(git_commit_free) git_commit *old = NULL;
     AUTO(git_commit_free) git_commit *new = NULL;
     git_diff_options options = GIT_DIFF_OPTIONS_INIT;
-    int r = git_commit_lookup(&old, walk->source->all, &walk->base);
+    const git_oid *before = walk->limits->merged ? &walk->merged : &walk->base;
+    int r = git_commit_lookup(&old, walk->source->all, before);
 
     r = r ? r : git_commit_lookup(&new, walk->source->all, commit);
     r = r ? r : git_commit_tree(&old_tree, old);
@@ -435,6 +454,7 @@ walk_done(struct walk *walk)
 {
     tdestroy(walk->seen, keep);
     repo_history_free(walk->history);
+    repo_history_free(walk->merged_history);
     free(walk->commits);
     git_odb_free(walk->odb);
     strbuf_done(&walk->path);
@@ -454,6 +474,8 @@ repo_walk(const struct repo_walk_source *source,
 
     if (git_oid_equal(base, commit))
         return err_set(err, ERR_INVALID, "there is no commit above the base");
+    if (limits->merged && repo_parse_id(limits->merged, &walk.merged, err))
+        return err_wrap(err, "what is merged in");
     walk.max = limits->max_commits < MAX_COMMITS ? (size_t)limits->max_commits : MAX_COMMITS;
     walk.commits = calloc(walk.max + 1, sizeof *walk.commits);
     if (!walk.commits)

@@ -1,4 +1,5 @@
 // The pull request is a conversation: what is said there becomes work on the same branch, and is answered.
+import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 
 import { World, assert, git, until, usual } from './harness.mjs';
@@ -226,5 +227,68 @@ if grep -q "too late" "$DRAFTD_PROMPT_FILE"; then echo "heard" >>notes.txt; else
         const task = await ran(repository, 2);
         assert.equal(task.state, 'drafted');
         assert.match(world.fileAt(repository, branch, 'notes.txt'), /by another/);
+    });
+
+    /// Move main on: files of somebody else.
+    function moveMain(repository, name, files) {
+        const work = `${world.dir}/seed/${name}-main`;
+        git('clone', '-q', '-b', 'main', world.bare(repository), work);
+        for (const [path, contents] of Object.entries(files))
+            writeFileSync(`${work}/${path}`, contents);
+        git('-C', work, 'add', '-A');
+        git('-C', work, '-c', 'user.name=Bea', '-c', 'user.email=b@example.org', 'commit', '-q', '-m', 'Main goes on');
+        git('-C', work, 'push', '-q');
+        return git('-C', work, 'rev-parse', 'HEAD');
+    }
+
+    const isIn = (repository, commit, branch) =>
+        git('-C', world.bare(repository), 'merge-base', commit, branch) === commit;
+
+    test('rebase: a base branch that merges needs no agent', async () => {
+        const { repository, pull, branch } = await drafted('clean');
+        const before = git('-C', world.bare(repository), 'rev-parse', branch);
+        const main = moveMain(repository, 'clean', { 'other.txt': 'of main\n' });
+        await say(repository, pull.number, '@draftd rebase', true);
+        const task = await ran(repository, 2);
+        assert.equal(task.runs[1].outcome, 'draft', task.runs[1].reason);
+        assert.ok(isIn(repository, main, branch) && isIn(repository, before, branch));
+        assert.equal(world.fileAt(repository, branch, 'other.txt'), 'of main');
+        assert.equal(world.fileAt(repository, branch, 'notes.txt'), 'a line');
+        assert.equal(git('-C', world.bare(repository), 'log', '-1', '--format=%s', branch), `Merge branch 'main' into ${branch}`);
+        const [{ body }] = await world.pulls(repository);
+        assert.match(body, /1 file changed, \+1/);
+        assert.doesNotMatch(body, /other.txt/);
+        await say(repository, pull.number, '@draftd rebase', true);
+        const again = await ran(repository, 3);
+        assert.equal(again.runs[2].outcome, 'unchanged');
+        assert.match(again.runs[2].reason, /has all of "main" already/);
+    });
+
+    test('rebase: the agent resolves what is in conflict', async () => {
+        const resolve = `
+if grep -q "In conflict" "$DRAFTD_PROMPT_FILE"; then
+    grep -q "^answer.txt" "$DRAFTD_PROMPT_FILE" && grep -q "^<<<<<<<" answer.txt || exit 1
+    printf 'not 41\nbut 42\nthe answer\n' >answer.txt
+else
+    printf '42\nthe answer\n' >answer.txt
+fi
+`;
+        const { repository, pull, branch } = await drafted('conflict', usual(resolve));
+        const main = moveMain(repository, 'conflict', { 'answer.txt': 'not 41\nbut 42\n' });
+        await say(repository, pull.number, '@draftd rebase', true);
+        const task = await ran(repository, 2);
+        assert.equal(task.runs[1].outcome, 'draft', task.runs[1].reason);
+        assert.ok(isIn(repository, main, branch));
+        assert.equal(world.fileAt(repository, branch, 'answer.txt'), 'not 41\nbut 42\nthe answer');
+        assert.equal(git('-C', world.bare(repository), 'show', '-s', '--format=%P', branch).split(' ').length, 2);
+    });
+
+    test('rebase: conflicts that nobody resolved are flagged', async () => {
+        const lazy = 'grep -q "In conflict" "$DRAFTD_PROMPT_FILE" || printf "42\\nmine\\n" >answer.txt\n';
+        const { repository, pull } = await drafted('lazy', usual(lazy));
+        moveMain(repository, 'lazy', { 'answer.txt': '42\ntheirs\n' });
+        await say(repository, pull.number, '@draftd rebase', true);
+        await ran(repository, 2);
+        assert.match((await world.pulls(repository))[0].body, /answer\.txt:2: a conflict is not resolved/);
     });
 });

@@ -146,6 +146,15 @@ TEST(large_binaries_are_flagged)
 
 /* ---- many hits ---- */
 
+TEST(conflicts_that_nobody_resolved_are_flagged)
+{
+    AUTO_DONE(place_done) struct place place = {.dir = NULL};
+
+    place_init(&place);
+    put(&place, "src/a.c", "int a;\n<<<<<<< HEAD\nint b;\n=======\nint c;\n>>>>>>> main\n");
+    check_one(&place, GUARD_CONFLICT, "src/a.c:2: a conflict is not resolved");
+}
+
 TEST(many_hits_are_cut_but_what_holds_is_told)
 {
     AUTO_DONE(place_done) struct place place = {.dir = NULL};

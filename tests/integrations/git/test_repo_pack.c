@@ -441,7 +441,7 @@ TEST(what_is_not_accepted_leaves_nothing)
     struct repo *view = repo_import_view(import);
     CHECK_OK(repo_diff(view, base, id, NULL, &diff, &err), err);
     CHECK_INT(diff.added_lines, 2);
-    CHECK_OK(repo_list_commits(view, base, id, 10, &list, &err), err);
+    CHECK_OK(repo_list_commits(view, base, NULL, id, 10, &list, &err), err);
     CHECK_INT(list.count, 1);
     CHECK_OK(repo_read_file(view, id, "a", &buf, &err), err);
     CHECK_STR(strbuf_str(&buf), "a3\nb\n");
