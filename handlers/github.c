@@ -296,6 +296,7 @@ const struct platform github_platform = {
     .source = find_source,
     .forget_source = forget_source,
     .read_thread = read_thread,
+    .read_failures = github_read_failures,
     .send = github_send,
     .retry_after_ms = retry_after_ms,
     .put_draft = put_draft,

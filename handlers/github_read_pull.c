@@ -201,9 +201,15 @@ is_red(const char *conclusion)
            str_equal(conclusion, "startup_failure");
 }
 
-/* One remark for each head, whatever fails there: what failed is asked for when a run takes it. */
+/* One remark for each head, whatever fails there: what failed is asked for when a run takes it.
+ * Whoever pushed did not say this. */
 static int
-read_red(struct reading *reading, const char *branch, const char *head, struct err *err)
+read_red(struct reading *reading,
+         int64_t suite,
+         const char *app,
+         const char *branch,
+         const char *head,
+         struct err *err)
 {
     struct event *event = reading->event;
     int r = reading_remark(reading, REMARK_CI, "ci", 0, "", err);
@@ -216,8 +222,10 @@ read_red(struct reading *reading, const char *branch, const char *head, struct e
         return err_set(err, ERR_NOMEM, "out of memory");
     r = str_set(&event->head_branch, branch, err);
     if (!r)
-        r = reading_set(reading, EVENT_REMARK, "ci", err);
-    return r;
+        r = set_number(&event->remark->batch, "suite:", suite, err);
+    if (!r)
+        r = str_set(&event->actor, app, err);
+    return r ? r : reading_set(reading, EVENT_REMARK, "ci", err);
 }
 
 int
@@ -239,5 +247,8 @@ reading_checks(struct reading *reading, const char *event_name, struct err *err)
         return reading_ignore(reading, err, "draftd's own check run");
     if (!branch || !head)
         return reading_ignore(reading, err, "the checks are of no branch");
-    return read_red(reading, branch, head, err);
+    const bool is_suite = str_equal(event_name, "check_suite");
+    const char *app = is_suite ? js_str(part, "app.slug") : NULL;
+    return read_red(reading, js_int(part, is_suite ? "id" : "check_suite_id", 0),
+                    app ? app : "github-actions", branch, head, err);
 }

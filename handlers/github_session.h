@@ -8,6 +8,13 @@ struct github;
 /* The client of a session of this platform.   Borrowed. */
 struct github *github_client(struct session *session);
 
+/* The platform's read_failures(): `batch` is "suite:ID". */
+MUST_CHECK int github_read_failures(struct session *session,
+                                    const struct task *task,
+                                    const char *batch,
+                                    char **ret_text,
+                                    struct err *err);
+
 /* The platform's send(). Targets: NULL is the issue, or its own text; "pull:N" the thread of pull
  * request N; "line:N/ID" a comment on its code, or the thread that this began; a number alone a
  * comment in the thread of an issue or pull request. */

@@ -126,6 +126,15 @@ struct platform {
                        struct comments *ret_comments,
                        struct err *err);
 
+    /* Why the platform's own checks failed, which a remark's `batch` names: their names, what they
+     * say, the ends of their logs.  May be NULL: it has none.  Owns: *ret_text is the caller's,
+     * free().  Errors: as the integration's. */
+    int (*read_failures)(struct session *session,
+                         const struct task *task,
+                         const char *batch,
+                         char **ret_text,
+                         struct err *err);
+
     /* How long to wait after send() or may() failed with ERR_LIMIT.  May be NULL: use the backoff.
      */
     int64_t (*retry_after_ms)(struct session *session);

@@ -155,7 +155,8 @@ append_remark(struct strbuf *buf, const struct remark *remark, size_t number, in
     if (remark->round < round)
         strbuf_add_str(buf, "\n(An earlier round was given this already.)\n");
     append_data(buf, "It stands at:", remark->hunk, LIMIT_COMMENT_BYTES);
-    append_data(buf, "It says:", remark->text, LIMIT_COMMENT_BYTES);
+    append_data(buf, remark->kind == REMARK_CI ? "These checks of the forge are red:" : "It says:",
+                remark->text, 4 * LIMIT_COMMENT_BYTES);
 }
 
 static void

@@ -5,6 +5,8 @@
 #include "handlers/intake/follow_up.h"
 #include "handlers/platform.h"
 #include "handlers/thread/report.h"
+#include "server/base/crypto.h"
+#include "server/base/str.h"
 #include "server/base/strbuf.h"
 #include "server/store/outbox.h"
 #include "server/store/store.h"
@@ -33,6 +35,110 @@ remarks_load(struct work *work, struct err *err)
     remark_list_done(&work->remarks);
     return store_read(work->app->store, load, &loading, err);
 }
+
+/* ---- red checks ---- */
+
+/* The same failure has the same letters; times, addresses and numbers of lines differ. */
+static int
+name_failure(const char *text, char **ret_name, struct err *err)
+{
+    AUTO_DONE(strbuf_done) struct strbuf letters = STRBUF_INIT(strlen(text) + 1);
+    char hash[SHA256_HEX_BYTES];
+
+    for (const char *at = text; *at; at++)
+        if (isalpha((unsigned char)*at))
+            strbuf_add_char(&letters, *at);
+    const int r = crypto_sha256_hex(bytes_of(strbuf_str(&letters), letters.len), hash, err);
+    if (r)
+        return r;
+    *ret_name = str_printf("failure:%s", hash);
+    return *ret_name ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+}
+
+struct failure_work {
+    const struct work *work;
+    int64_t remark;
+    const char *text;
+    const char *name;
+    bool known;
+};
+
+static int
+store_failure(struct db *db, void *ctx, struct err *err)
+{
+    struct failure_work *failure = ctx;
+    const int r = run_check_lease(db, failure->work->lease, err);
+
+    return r ? r
+             : remark_set_failure(db, failure->remark, failure->text, failure->name,
+                                  &failure->known, err);
+}
+
+/* What cannot be read any more is done without; what may pass is waited for. */
+static int
+read_text(struct work *work, const struct remark *remark, char **ret_text, struct err *err)
+{
+    const struct platform *platform = work->session->platform;
+    struct err fault = {0};
+    int r =
+        platform->read_failures && remark->batch
+            ? platform->read_failures(work->session, work->task, remark->batch, ret_text, &fault)
+            : err_set(&fault, ERR_NOTFOUND, "the platform does not tell");
+
+    if (r && err_may_pass(r) && r != ERR_AUTH) {
+        *err = fault;
+        return r;
+    }
+    if (!r)
+        return 0;
+    *ret_text = str_printf("What failed could not be read: %s", fault.msg);
+    return *ret_text ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static int
+read_failure(struct work *work, const struct remark *remark, bool *ret_known, struct err *err)
+{
+    auto_free char *text = NULL;
+    auto_free char *name = NULL;
+    int r = read_text(work, remark, &text, err);
+
+    if (!r)
+        r = name_failure(text, &name, err);
+    if (r)
+        return r;
+    struct failure_work failure = {.work = work, .remark = remark->id, .text = text, .name = name};
+    r = store_transact(work->app->store, store_failure, &failure, err);
+    *ret_known = failure.known;
+    return r;
+}
+
+int
+remarks_read_failures(struct work *work, struct err *err)
+{
+    bool again = false;
+    bool other = false;
+    bool read = false;
+
+    for (size_t i = 0; i < work->remarks.count; i++) {
+        const struct remark *remark = work->remarks.items[i];
+        bool known = false;
+        other |= remark->kind != REMARK_CI;
+        if (remark->kind != REMARK_CI || remark->text[0])
+            continue;
+        const int r = read_failure(work, remark, &known, err);
+        if (r)
+            return r;
+        read = true;
+        again |= known;
+    }
+    if (again && !other)
+        return work_conclude(work, err, OUTCOME_UNCHANGED,
+                             "the checks fail as they did before a run tried to mend them: that is "
+                             "for people now");
+    return read ? remarks_load(work, err) : 0;
+}
+
+/* ---- what comes in meanwhile ---- */
 
 struct take_work {
     const struct work *work;

@@ -11,6 +11,10 @@ struct db;
 /* Read what the run was given into `work->remarks`. */
 MUST_CHECK int remarks_load(struct work *work, struct err *err);
 
+/* Find out what failed where the platform's own checks did. The same failure a second time is for
+ * people: it concludes a run that was begun for nothing else. */
+MUST_CHECK int remarks_read_failures(struct work *work, struct err *err);
+
 /* Give what came in meanwhile to `round`; *ret_new: there is some. */
 MUST_CHECK int remarks_take(struct work *work, int64_t round, bool *ret_new, struct err *err);
 

@@ -488,6 +488,8 @@ fetch(struct work *work, struct err *err)
     if (!r)
         r = branch_fetch(work, err);
     if (!r && work_goes_on(work))
+        r = remarks_read_failures(work, err);
+    if (!r && work_goes_on(work))
         r = work_choose_agent(work, err);
     if (!r && work_goes_on(work))
         r = agent_read_thread(work, err);

@@ -5,6 +5,7 @@
 #include "handlers/run/branch.h"
 #include "handlers/run/checks.h"
 #include "handlers/run/task_run.h"
+#include "handlers/settings/repo_settings.h"
 #include "handlers/thread/report.h"
 #include "server/base/clock.h"
 #include "server/base/str.h"
@@ -176,7 +177,10 @@ static int
 store_draft(struct db *db, void *ctx, struct err *err)
 {
     const struct draft_work *draft = ctx;
-    const int r = run_check_lease(db, draft->work->lease, err);
+    int r = run_check_lease(db, draft->work->lease, err);
+
+    if (!r)
+        r = task_set_follow_ci(db, draft->work->task->id, draft->work->settings->follow_ci, err);
     return r ? r : task_set_draft(db, draft->work->task->id, draft->number, draft->url,
                                   draft->now_ms, err);
 }

@@ -31,6 +31,7 @@ struct repo_settings {
     size_t check_count;
     int64_t rounds; /* 0: the operator's */
     char *agent;    /* profile; NULL: the operator's */
+    bool follow_ci; /* true: red checks of the forge start a run */
     struct guard_settings guard;
 };
 

@@ -20,7 +20,7 @@ enum bind_type {
     BIND_WORD,     /* char *, one of `words` */
     BIND_INTEGER,  /* int64_t */
     BIND_REAL,     /* double */
-    BIND_BOOL,     /* bool; false when not given */
+    BIND_BOOL,     /* bool */
     BIND_TEXTS,    /* struct string_list */
     BIND_SECTION,  /* the struct at `offset` itself */
     BIND_SECTIONS, /* pointer to an array of structs, and a size_t at `count_offset` */
@@ -45,6 +45,7 @@ struct bind_key {
         double value, min, max; /* BIND_REAL: likewise */
     } real;
 
+    bool yes;                 /* default of BIND_BOOL */
     const char *text;         /* default of BIND_TEXT and BIND_WORD */
     const char *const *words; /* ends with NULL; BIND_WORD: the choice; BIND_TEXTS: the default */
     const struct bind_section *section;

@@ -37,6 +37,8 @@ default_value(const struct bind_key *key, void *field, struct err *err)
     case BIND_INLINE:
         return bind_defaults(key->section, field, err);
     case BIND_BOOL:
+        *(bool *)field = key->yes;
+        return 0;
     case BIND_SECTIONS:
         return 0;
     }

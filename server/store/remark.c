@@ -152,6 +152,47 @@ remark_set_answer(struct db *db, int64_t id, const char *answer, struct err *err
     return row_update(stmt, "remark", id, err);
 }
 
+static int
+find_failure(struct db *db, int64_t id, const char *failure, bool *ret_known, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+    size_t found = 0;
+
+    int code = db_prepare(db,
+                          "SELECT count(*) FROM remark WHERE task ="
+                          " (SELECT task FROM remark WHERE id = $1) AND id <> $1 AND batch = $2",
+                          &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, id);
+    db_bind_text(stmt, 2, failure);
+    code = count(stmt, &found, err);
+    if (!code)
+        *ret_known = found > 0;
+    return code;
+}
+
+int
+remark_set_failure(struct db *db,
+                   int64_t id,
+                   const char *text,
+                   const char *failure,
+                   bool *ret_known,
+                   struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    int code = find_failure(db, id, failure, ret_known, err);
+    if (!code)
+        code = db_prepare(db, "UPDATE remark SET text = $1, batch = $2 WHERE id = $3", &stmt, err);
+    if (code)
+        return code;
+    db_bind_text(stmt, 1, text);
+    db_bind_text(stmt, 2, failure);
+    db_bind_int(stmt, 3, id);
+    return row_update(stmt, "remark", id, err);
+}
+
 int
 remark_count_open(struct db *db, int64_t task, size_t *ret_count, struct err *err)
 {

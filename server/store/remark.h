@@ -57,6 +57,15 @@ MUST_CHECK int remark_reopen(struct db *db, int64_t run, struct err *err);
 
 MUST_CHECK int remark_set_answer(struct db *db, int64_t id, const char *answer, struct err *err);
 
+/* What was found out about it: its text, and the name of what failed, by which the same failure is
+ * known again. *ret_known: another remark of the task has that name. */
+MUST_CHECK int remark_set_failure(struct db *db,
+                                  int64_t id,
+                                  const char *text,
+                                  const char *failure,
+                                  bool *ret_known,
+                                  struct err *err);
+
 MUST_CHECK int remark_count_open(struct db *db, int64_t task, size_t *ret_count, struct err *err);
 
 /* How many remarks of this kind were made about one draft of a task, open or not. */

@@ -291,4 +291,70 @@ fi
         await ran(repository, 2);
         assert.match((await world.pulls(repository))[0].body, /answer\.txt:2: a conflict is not resolved/);
     });
+
+    /// A check of somebody's App on a commit failed, and GitHub tells so.
+    async function red(repository, branch, summary, suite) {
+        const head = git('-C', world.bare(repository), 'rev-parse', branch);
+        await world.control('POST', `repos/${repository}/check-runs`, {
+            name: 'build', head_sha: head, app_id: 777, app_slug: 'some-ci', suite_id: suite, status: 'completed',
+            conclusion: 'failure', output: { title: 'Red', summary },
+        });
+        const answer = await world.deliver('check_suite', 'completed', {
+            repository, sender: 'draftd[bot]', senderType: 'Bot', check_suite: {
+                id: suite, head_branch: branch, head_sha: head, conclusion: 'failure', app: { id: 777, slug: 'some-ci' },
+            },
+        });
+        assert.equal(answer.status, 202);
+    }
+
+    const mend = `
+if grep -q "These checks of the forge are red" "$DRAFTD_PROMPT_FILE"; then
+    echo "mended $(grep -o "error E[0-9]*" "$DRAFTD_PROMPT_FILE" | tail -n 1)" >>notes.txt
+else
+    echo "a line" >>notes.txt
+fi
+`;
+
+    const reasons = (pattern) => JSON.parse(world.cli('list', '--deliveries', '--json')).filter((d) => pattern.test(d.reason ?? ''));
+
+    test('red checks on the draft start a run with what they say, twice at most', async () => {
+        const { repository, branch } = await drafted('red', usual(mend));
+        await red(repository, branch, 'error E1: no such function', 9001);
+        const first = await ran(repository, 2);
+        assert.equal(first.runs[1].trigger, 'ci');
+        assert.match(world.fileAt(repository, branch, 'notes.txt'), /mended error E1/);
+        await red(repository, branch, 'error E2: something quite different', 9002);
+        await ran(repository, 3);
+        assert.match(world.fileAt(repository, branch, 'notes.txt'), /mended error E2/);
+        await red(repository, branch, 'error E3: and a third', 9003);
+        await until('it to be too much', () => reasons(/had 2 runs for red checks already/).length === 1);
+        assert.equal(world.show(repository).runs.length, 3);
+    });
+
+    test('the same failure is not mended twice', async () => {
+        const { repository, branch } = await drafted('same', usual(mend));
+        await red(repository, branch, 'error E1 after 12 s', 9011);
+        await ran(repository, 2);
+        await red(repository, branch, 'error E1 after 13 s', 9012);
+        const task = await ran(repository, 3);
+        assert.equal(task.runs[2].outcome, 'unchanged');
+        assert.match(task.runs[2].reason, /fail as they did before/);
+    });
+
+    test('red checks of other heads, and where the repository does not want it, start nothing', async () => {
+        const { repository, branch } = await drafted('unwanted', usual(mend, {
+            '.draftd.yml': 'follow_ci: false\nchecks:\n  - { name: test, run: "sh test.sh" }\n',
+        }));
+        await red(repository, branch, 'error E1', 9021);
+        await until('it to be refused', () => reasons(/does not want red checks followed/).length === 1);
+        const other = await drafted('foreign', usual(mend));
+        const work = `${world.dir}/seed/foreign-push`;
+        git('clone', '-q', '-b', other.branch, world.bare(other.repository), work);
+        git('-C', work, '-c', 'user.name=Ann', '-c', 'user.email=a@example.org', 'commit', '-q', '--allow-empty', '-m', 'Mine');
+        git('-C', work, 'push', '-q');
+        await red(other.repository, other.branch, 'error E1', 9022);
+        await until('it to be refused', () => reasons(/not of draftd's newest commit/).length === 1);
+        assert.equal(world.show(repository).runs.length, 1);
+        assert.equal(world.show(other.repository).runs.length, 1);
+    });
 });

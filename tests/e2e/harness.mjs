@@ -92,7 +92,11 @@ export class World {
         for (const [name, contents] of Object.entries(files))
             writeFileSync(join(this.dir, name), contents, { mode: 0o600 });
         await this.control('POST', 'setup', {
-            app: { id: 4711, slug: 'draftd', public_key: publicKey },
+            app: {
+                id: 4711, slug: 'draftd', public_key: publicKey,
+                permissions: { contents: 'write', pull_requests: 'write', issues: 'write', metadata: 'read',
+                    checks: 'write', actions: 'read' },
+            },
             users: [{ login: 'ann' }, { login: 'eve' }, { login: 'draftd-bot' }],
             tokens: [{ token: files['github.token'], login: 'draftd-bot' }],
         });

@@ -18,8 +18,10 @@ static const char payload[] =
     "\"original_line\":7,\"diff_hunk\":\"@@ -1 +1 @@\\n+x\",\"pull_request_review_id\":5,"
     "\"created_at\":\"2026-11-21T07:00:00Z\"},"
     "\"check_suite\":{\"id\":3,\"head_branch\":\"draftd/1-x\",\"head_sha\":\"" HEAD "\","
-    "\"conclusion\":\"failure\",\"app\":{\"id\":15368},\"updated_at\":\"2026-11-21T08:00:00Z\"},"
-    "\"workflow_run\":{\"id\":4,\"head_branch\":\"draftd/1-x\",\"head_sha\":\"" HEAD "\","
+    "\"conclusion\":\"failure\",\"app\":{\"id\":15368,\"slug\":\"some-ci\"},\"updated_at\":\"2026-"
+    "11-21T08:00:00Z\"},"
+    "\"workflow_run\":{\"id\":4,\"check_suite_id\":8,\"head_branch\":\"draftd/"
+    "1-x\",\"head_sha\":\"" HEAD "\","
     "\"conclusion\":\"timed_out\"}}";
 
 static int
@@ -182,6 +184,10 @@ TEST(red_checks_of_a_head_are_one_remark)
     CHECK_STR(flow->remark->ref, suite->remark->ref);
     CHECK_INT(suite->remark->kind, REMARK_CI);
     CHECK(!suite->remark->target);
+    CHECK_STR(suite->remark->batch, "suite:3");
+    CHECK_STR(flow->remark->batch, "suite:8");
+    CHECK_STR(suite->actor, "some-ci");
+    CHECK_STR(flow->actor, "github-actions");
 }
 
 TEST(what_is_missing_is_refused)

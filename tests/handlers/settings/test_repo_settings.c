@@ -50,6 +50,7 @@ TEST(empty_contents_are_all_defaults)
     CHECK_STR(o.settings->guard.protect.items[0], ".github/**");
     CHECK_STR(o.settings->guard.protect.items[1], ".draftd.yml");
     CHECK(!o.settings->guard.allow_submodules);
+    CHECK(o.settings->follow_ci);
 }
 
 TEST(a_full_file_is_read)
@@ -69,6 +70,7 @@ TEST(a_full_file_is_read)
               "      npm run types\n"
               "rounds: 5\n"
               "agent: claude\n"
+              "follow_ci: false\n"
               "guard: { max_files: 9, max_lines: 99, protect: [], allow_submodules: true }\n"),
           &o);
     CHECK_STR(strbuf_str(&o.faults), "");
@@ -86,6 +88,7 @@ TEST(a_full_file_is_read)
     CHECK_INT(o.settings->guard.max_files, 9);
     CHECK_INT(o.settings->guard.protect.count, 0);
     CHECK(o.settings->guard.allow_submodules);
+    CHECK(!o.settings->follow_ci);
 }
 
 TEST(all_faults_are_told)

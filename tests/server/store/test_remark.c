@@ -192,4 +192,32 @@ TEST(kinds_are_counted_for_each_draft)
     fixture_done(&f);
 }
 
+TEST(the_same_failure_is_known_again)
+{
+    struct fixture f;
+    struct err err;
+    AUTO_DONE(remark_list_done) struct remark_list list = {0};
+    bool known = true;
+
+    fixture_begin(&f);
+    const int64_t task = fixture_task(f.db, "o");
+    const int64_t other = fixture_task(f.db, "p");
+    const int64_t first = add(f.db, task, REMARK_CI, "ci:a");
+    const int64_t second = add(f.db, task, REMARK_CI, "ci:b");
+    const int64_t elsewhere = add(f.db, other, REMARK_CI, "ci:a");
+    CHECK_OK(remark_set_failure(f.db, elsewhere, "red", "failure:1", &known, &err), err);
+    CHECK(!known);
+    CHECK_OK(remark_set_failure(f.db, first, "red", "failure:1", &known, &err), err);
+    CHECK(!known);
+    CHECK_OK(remark_set_failure(f.db, first, "red", "failure:1", &known, &err), err);
+    CHECK(!known);
+    CHECK_OK(remark_set_failure(f.db, second, "red again", "failure:1", &known, &err), err);
+    CHECK(known);
+    CHECK_OK(remark_list_of_task(f.db, task, &list, &err), err);
+    CHECK_STR(list.items[1]->text, "red again");
+    CHECK_STR(list.items[1]->batch, "failure:1");
+    CHECK_INT(remark_set_failure(f.db, 999, "x", "y", &known, &err), ERR_NOTFOUND);
+    fixture_done(&f);
+}
+
 TEST_MAIN()
