@@ -357,4 +357,30 @@ fi
         assert.equal(world.show(repository).runs.length, 1);
         assert.equal(world.show(other.repository).runs.length, 1);
     });
+
+    test('kill -9 while answers are sent: each thread is answered once', async () => {
+        const { repository, pull, branch } = await drafted('killed');
+        const made = await review(repository, pull.number, '', [
+            { path: 'notes.txt', line: 1, diff_hunk: '@@ -0,0 +1 @@\n+a line', body: 'One.' },
+            { path: 'notes.txt', line: 1, diff_hunk: '@@ -0,0 +1 @@\n+a line', body: 'Two.' },
+            { path: 'notes.txt', line: 1, diff_hunk: '@@ -0,0 +1 @@\n+a line', body: 'Three.' },
+        ]);
+        for (const comment of made.comments)
+            await deliverLine(repository, pull, comment);
+        await until('the run', () => world.show(repository).runs[1]?.stage === 'agent' ||
+            world.show(repository).runs[1]?.state === 'ended');
+        const answered = async () => (await world.pulls(repository))[0].review_comments.filter((x) => x.in_reply_to_id);
+        await world.control('POST', 'delay', { ms: 150 });
+        for (let count = 0; count < 3; count++) {
+            await until(`${count} answers`, async () => (await answered()).length >= count, 120000);
+            await world.restart();
+        }
+        await world.control('POST', 'delay', { ms: 0 });
+        await ran(repository, 2);
+        const head = git('-C', world.bare(repository), 'rev-parse', branch).slice(0, 7);
+        const answers = await answered();
+        assert.deepEqual(answers.map((x) => x.in_reply_to_id).sort(), made.comments.map((x) => x.id).sort());
+        for (const answer of answers)
+            assert.match(answer.body, new RegExp(`Done in \`${head}\``));
+    });
 });
