@@ -141,6 +141,7 @@ TEST(answers_are_told_apart_by_their_numbers)
     check_answers("4: Who?\n0: What?\n99999999999999999999: When?", NULL, NULL, NULL);
     check_answers("1: First.\n1: Second.", "Second.", NULL, NULL);
     check_answers("3:", NULL, NULL, NULL);
+    check_answers("2 apples\n1: took them", "took them", NULL, NULL);
     check_answers("12 apples\n1: took 3: of them", "took 3: of them", NULL, NULL);
 }
 
