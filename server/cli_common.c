@@ -148,6 +148,13 @@ cli_print_outside(const char *text)
 }
 
 void
+cli_print_words(const char *name)
+{
+    for (const char *p = name; *p; p++)
+        (void)putchar(*p == '_' ? ' ' : *p);
+}
+
+void
 cli_print_line(const char *text)
 {
     print_visible(text, "");

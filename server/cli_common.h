@@ -57,6 +57,9 @@ bool cli_read_id(const char *text, int64_t *ret_id);
  * characters other than line end and tab are shown as '?'. */
 void cli_print_outside(const char *text);
 
+/* Print a name that programs read ("not_run") as people write it ("not run"). */
+void cli_print_words(const char *name);
+
 /* As cli_print_outside(), for what is to stay in its line of a listing: line ends and tabs are
  * shown as '?' as well. */
 void cli_print_line(const char *text);

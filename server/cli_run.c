@@ -288,7 +288,9 @@ print_result(const struct app *app, int64_t id)
     if (drafted) {
         cli_print_field("branch", task->branch);
         cli_print_field("commit", run->head_commit);
-        cli_print_field("verdict", run_verdict_name(run->verdict));
+        (void)printf("%-14s ", "verdict");
+        cli_print_words(run_verdict_name(run->verdict));
+        (void)putchar('\n');
     }
     cli_print_findings(run);
     cli_print_checks(&result.checks);

@@ -100,10 +100,12 @@ print_run(const struct run *run)
     char when[CLOCK_TEXT_BYTES];
 
     (void)printf("%-14s %" PRId64 ": %s", "run", run->number, run_state_name(run->state));
-    if (run->state == RUN_ENDED)
-        (void)printf(", %s, %s", run_outcome_name(run->outcome), run_verdict_name(run->verdict));
-    else
+    if (run->state == RUN_ENDED) {
+        (void)printf(", %s, ", run_outcome_name(run->outcome));
+        cli_print_words(run_verdict_name(run->verdict));
+    } else {
         (void)printf(", %s, round %" PRId64, run_stage_name(run->stage), run->round);
+    }
     if (run->state == RUN_QUEUED && run->waiting_since_ms)
         (void)printf(", waiting since %s", clock_format(run->waiting_since_ms, when));
     (void)printf(" (%s by ", run->trigger_kind);
@@ -121,7 +123,8 @@ print_steps(const struct step_list *steps)
                      step_kind_name(step->kind));
         if (step->round)
             (void)printf(" (round %" PRId64 ")", step->round);
-        (void)printf(": %s: %s", step->name, step_end_name(step->end));
+        (void)printf(": %s: ", step->name);
+        cli_print_words(step_end_name(step->end));
         if (step->end == STEP_EXITED || step->end == STEP_SIGNALED)
             (void)printf(" %" PRId64, step->status);
         (void)printf(", %s\n", clock_format_duration(step->duration_ms, duration));

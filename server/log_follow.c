@@ -41,7 +41,8 @@ add_end(struct strbuf *text, const struct step *step)
 {
     char duration[CLOCK_TEXT_BYTES];
 
-    strbuf_addf(text, "--- %s", step_end_name(step->end));
+    strbuf_add_str(text, "--- ");
+    strbuf_add_words(text, step_end_name(step->end));
     if (step->end == STEP_EXITED || step->end == STEP_SIGNALED)
         strbuf_addf(text, " %" PRId64, step->status);
     strbuf_addf(text, " after %s\n", clock_format_duration(step->duration_ms, duration));

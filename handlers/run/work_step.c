@@ -238,9 +238,11 @@ work_describe_end(const struct work_step_result *result, char **ret_text, struct
             str_printf("timed out after %s", clock_format_duration(result->duration_ms, duration));
         break;
     case STEP_CANCELED:
+        text = str_dup("cancelled");
+        break;
     case STEP_RUNNING:
     case STEP_NOT_STARTED:
-        text = str_printf("%s", step_end_name(result->end));
+        text = str_dup("it could not be started");
         break;
     }
     if (!text)

@@ -140,7 +140,7 @@ test('`draftd run` leaves a branch in the checkout and touches nothing else', ()
 
     const red = run(checkout, '--check', 'echo never; exit 1', '--check', 'true', 'Write a line');
     assert.match(red.stdout, /^verdict +verified$/m, 'red before is not the change\'s fault');
-    assert.match(red.stdout, /^checks +check 1: was_red_before /m, 'nor hidden');
+    assert.match(red.stdout, /^checks +check 1: was red before /m, 'nor hidden');
 
     writeFileSync(join(checkout, '.draftd.yml'), 'cheks: []\n');
     git('-C', checkout, '-c', 'user.name=Ann', '-c', 'user.email=ann@example.org', 'commit', '-q', '-m', 'Err', '.draftd.yml');

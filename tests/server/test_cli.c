@@ -237,7 +237,7 @@ TEST(one_task_is_shown_with_all_that_is_known)
     CHECK_CONTAINS(strbuf_str(&out), "task           1 (drafted)\n");
     CHECK_CONTAINS(strbuf_str(&out), "draft          7 https://github.example/acme/api/pull/7\n");
     CHECK_CONTAINS(strbuf_str(&out), "run            1: ended, draft, verified (label by ann)\n");
-    CHECK_CONTAINS(strbuf_str(&out), "checks         test: fixed (before: failed, after: not_run,"
+    CHECK_CONTAINS(strbuf_str(&out), "checks         test: fixed (before: failed, after: not run,"
                                      " proof: passed)\n");
     CHECK_CONTAINS(strbuf_str(&out), "work, setup: setup 1: exited 0, 0.4 s\n");
     CHECK_STATUS(DRAFTD("show", CONFIG, "4"), 0);
@@ -409,7 +409,7 @@ TEST(a_delivery_is_replayed_by_either_name)
     CHECK_STR(strbuf_str(&out), "would start local:demo/calc#m9 for local\n");
     CHECK_STATUS(DRAFTD("show", CONFIG, "6"), 3);
     CHECK_STATUS(DRAFTD("replay", CONFIG, "1"), 0);
-    CHECK_STR(strbuf_str(&out), "did start local:demo/calc#m9 for local\n");
+    CHECK_STR(strbuf_str(&out), "started local:demo/calc#m9 for local\n");
     CHECK_STATUS(DRAFTD("show", CONFIG, "6"), 0);
     CHECK_CONTAINS(strbuf_str(&out), "Do it now");
     CHECK_STATUS(DRAFTD("replay", CONFIG, "m9"), 0);
