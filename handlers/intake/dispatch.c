@@ -463,8 +463,10 @@ say(const struct handling *handling, bool dry_run, struct strbuf *said)
                     verdict->deferred ? "waits" : delivery_state_name(verdict->state),
                     verdict->reason);
     else
-        strbuf_addf(said, "%s %s %s for %s\n", dry_run ? "would" : "did",
-                    handling->event->kind == EVENT_START ? "start" : "cancel",
+        strbuf_addf(said, "%s %s for %s\n",
+                    handling->event->kind == EVENT_START ? dry_run ? "would start" : "started"
+                    : dry_run                            ? "would cancel"
+                                                         : "cancelled",
                     handling->event->origin, handling->event->actor);
 }
 
