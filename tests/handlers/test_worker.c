@@ -147,9 +147,29 @@ TEST(the_thread_is_told_of_what_lasts)
     CHECK_STORED(&w, RUN_NOW, QUEUED_UNSPENT);
     CHECK_INT(world_int(&w, "SELECT count(*) FROM outbox WHERE body LIKE '%Waiting%'"), 0);
     world_exec(&w, "UPDATE run SET not_before_ms = 0,"
-                   " waiting_since_ms = waiting_since_ms - 5 * 60000");
+                   " waiting_since_ms = waiting_since_ms - 30000");
     CHECK_INT(turn(&w), 0);
     CHECK_STORED_CONTAINS(&w, LAST_STATUS, "**Waiting** for ");
+    CHECK_INT(world_int(&w, "SELECT count(*) FROM outbox"), 1);
+    world_close(&w);
+}
+
+/* Trying again is no news: the status is not edited to and fro. */
+TEST(what_lasts_is_told_once)
+{
+    struct world w;
+
+    open_bench(&w, NULL);
+    hub_task(&w);
+    CHECK_INT(turn(&w), 0);
+    for (int i = 0; i < 3; i++) {
+        world_exec(&w, "UPDATE run SET not_before_ms = 0,"
+                       " waiting_since_ms = waiting_since_ms - 30000");
+        CHECK_INT(turn(&w), 0);
+        CHECK_STORED_CONTAINS(&w, LAST_STATUS, "**Waiting** for ");
+        CHECK_INT(world_int(&w, "SELECT count(*) FROM outbox"), 1);
+        world_exec(&w, "UPDATE outbox SET state = 1"); /* sent */
+    }
     world_close(&w);
 }
 
