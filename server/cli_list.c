@@ -90,10 +90,11 @@ print_deliveries(const struct delivery_list *deliveries)
 
         if (delivery->task)
             (void)snprintf(task, sizeof(task), "%" PRId64, delivery->task);
-        (void)printf("%-8" PRId64 " %-9s %-24s %-9s %-14s %-6s ", delivery->id,
+        (void)printf("%-8" PRId64 " %-9s %-24s %-9s %-14s ", delivery->id,
                      delivery_state_name(delivery->state),
-                     clock_format(delivery->received_ms, when), delivery->platform, delivery->event,
-                     task);
+                     clock_format(delivery->received_ms, when), delivery->platform,
+                     delivery->event);
+        (void)printf(delivery->reason ? "%-6s " : "%s", task);
         cli_print_line(delivery->reason ? delivery->reason : "");
         (void)putchar('\n');
     }

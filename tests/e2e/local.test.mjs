@@ -26,6 +26,7 @@ test('a signed request becomes a branch and a draft that `show` shows', async ()
     assert.equal(git('-C', path, 'show', `${shown.draft.branch}:notes.txt`), 'a line');
     assert.equal(git('-C', path, 'rev-parse', shown.draft.branch), shown.draft.head_commit);
     assert.match(world.cli('show', String(shown.id)), /Mend it/);
+    assert.doesNotMatch(world.cli('show', String(shown.id)), / $/m);
     assert.match(world.cli('logs', String(shown.id)), /work, agent \(round 1\): script/);
 });
 

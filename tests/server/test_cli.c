@@ -40,7 +40,12 @@ TEST(help_and_version_are_there)
     CHECK_STATUS(DRAFTD("version"), 0);
     CHECK(str_starts_with(strbuf_str(&out), "draftd " DRAFTD_VERSION "\n"));
     CHECK_STATUS(DRAFTD("--version"), 0);
-    CHECK_CONTAINS(strbuf_str(&out), "libgit2 ");
+    static const char *const below[] = {"libgit2", "libcurl", "sqlite",  "libmicrohttpd",
+                                        "jansson", "libyaml", "openssl"};
+    for (size_t i = 0; i < COUNT(below); i++) {
+        auto_free char *line = str_printf("\n%s ", below[i]);
+        CHECK_CONTAINS(strbuf_str(&out), line);
+    }
     CHECK_STATUS(finish(start((const char *const[]){NULL})), 2);
     CHECK(str_starts_with(strbuf_str(&out), "usage: draftd COMMAND"));
 }
@@ -124,6 +129,8 @@ TEST(what_is_missing_is_told)
         CHECK_STR(strbuf_str(&out), "");
     }
     CHECK_STATUS(DRAFTD("serve", "--config", "/nonexistent/draftd.yml"), 3);
+    CHECK_STATUS(DRAFTD("serve", "--config", "/"), 2);
+    CHECK_CONTAINS(strbuf_str(&err_out), "reading /: Is a directory; name a file that can be read");
     write_config("empty");
     CHECK_STATUS(DRAFTD("list", CONFIG), 3);
     CHECK_CONTAINS(strbuf_str(&err_out), "there is no store at ");
@@ -223,6 +230,7 @@ TEST(deliveries_are_listed_with_what_became_of_them)
     CHECK_CONTAINS(strbuf_str(&out), " -      not the label");
     CHECK_CONTAINS(strbuf_str(&out), "\n1        done      ");
     CHECK(!strchr(strbuf_str(&out), '\x1b'));
+    CHECK(!strstr(strbuf_str(&out), " \n"));
     CHECK_STATUS(DRAFTD("list", CONFIG, "--deliveries", "--json", "--limit", "1"), 0);
     AUTO(js_free) json_t *json = parse_out();
     CHECK_INT(json_array_size(json), 1);
@@ -245,6 +253,9 @@ TEST(one_task_is_shown_with_all_that_is_known)
 
     for (int i = 1; i <= 5; i++) {
         auto_free char *id = str_printf("%d", i);
+        CHECK_STATUS(DRAFTD("show", CONFIG, id), 0);
+        if (strstr(strbuf_str(&out), " \n"))
+            TEST_FAIL("a blank ends a line: %s", strbuf_str(&out));
         CHECK_STATUS(DRAFTD("show", CONFIG, "--json", id), 0);
         AUTO(js_free) json_t *json = parse_out();
         CHECK_INT(js_int(json, "id", 0), i);
