@@ -16,12 +16,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char usage[] = "usage: draftd show [--config FILE] [--json] TASK\n"
+static const char usage[] = "usage: draftd show [--config FILE | --run] [--json] TASK\n"
                             "\n"
                             "One task: its state and runs, what was found, checks and steps of the "
                             "newest run, the draft, and\n"
                             "what could not be delivered.\n"
-                            "\n" CLI_JSON_HELP CLI_CONFIG_HELP;
+                            "\n" CLI_JSON_HELP CLI_RUN_HELP CLI_CONFIG_HELP;
 
 struct view {
     int64_t id;
@@ -214,7 +214,8 @@ print_json(const struct view *view)
 static int
 read_options(int argc, char **argv, struct cli *cli, int64_t *ret_id)
 {
-    static const struct option known[] = {CLI_COMMON_OPTIONS, CLI_JSON_OPTION, {0}};
+    static const struct option known[] = {CLI_COMMON_OPTIONS, CLI_RUN_OPTION, CLI_JSON_OPTION,
+                                         {0}};
     int option;
 
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -233,7 +234,6 @@ read_options(int argc, char **argv, struct cli *cli, int64_t *ret_id)
 int
 cli_show(int argc, char **argv)
 {
-    AUTO(settings_free) struct settings *settings = NULL;
     AUTO(store_close) struct store *store = NULL;
     AUTO_DONE(view_done) struct view view = {0};
     struct cli cli = {0};
@@ -242,7 +242,7 @@ cli_show(int argc, char **argv)
 
     if (status)
         return status < 0 ? EXIT_DONE : status;
-    status = cli_open_store(&cli, &settings, &store);
+    status = cli_open_store(&cli, &store);
     if (status)
         return status;
     if (store_read(store, load, &view, &error))

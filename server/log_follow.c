@@ -27,8 +27,8 @@ log_follow_init(struct log_follow *follow, struct store *store, int64_t task, lo
     *follow = (struct log_follow){.store = store, .task = task, .show = show};
 }
 
-static void
-add_heading(struct strbuf *text, const struct step *step)
+void
+log_append_heading(struct strbuf *text, const struct step *step)
 {
     strbuf_addf(text, "\n--- %s, %s", step_role_name(step->role), step_kind_name(step->kind));
     if (step->round)
@@ -36,8 +36,8 @@ add_heading(struct strbuf *text, const struct step *step)
     strbuf_addf(text, ": %s\n", step->name);
 }
 
-static void
-add_end(struct strbuf *text, const struct step *step)
+void
+log_append_end(struct strbuf *text, const struct step *step)
 {
     char duration[CLOCK_TEXT_BYTES];
 
@@ -72,7 +72,7 @@ current_step(struct look *look, const struct step_list *steps)
         follow->step = step->id;
         follow->offset = 0;
         follow->end_shown = false;
-        add_heading(&look->text, step);
+        log_append_heading(&look->text, step);
         return step;
     }
     return NULL;
@@ -103,7 +103,7 @@ look_at_steps(struct db *db, struct look *look, const struct step_list *steps, s
     const size_t got = look->text.len - before;
     follow->offset += (int64_t)got;
     if (got == 0 && step->end != STEP_RUNNING) {
-        add_end(&look->text, step);
+        log_append_end(&look->text, step);
         follow->end_shown = true;
     }
     look->more = got > 0 || follow->end_shown;
