@@ -22,7 +22,7 @@
 
 #define FIRST_RETRY_MS (5 * MS_PER_SECOND)
 #define MOST_RETRY_MS (5 * MS_PER_MINUTE)
-#define TELL_AFTER_MS (5 * MS_PER_MINUTE) /* something is away: the thread is told */
+#define TELL_AFTER_MS (30 * MS_PER_SECOND) /* something is away: the thread is told */
 #define MOST_TRIES 5 /* those, and those that ended with the process and left no word */
 
 struct worker {
@@ -180,9 +180,7 @@ wait_for(struct work *work, const struct err *cause, bool spent, struct err *err
         pause_ms = FIRST_RETRY_MS;
     if (pause_ms > MOST_RETRY_MS)
         pause_ms = MOST_RETRY_MS;
-    log_warning("run_waits", kv_int("task", work->task->id), kv_int("run", work->run->id),
-                kv_int("for_ms", pause_ms), kv_str("reason", cause->msg));
-    return store_transact(work->app->store, store_give_back,
+    const int r = store_transact(work->app->store, store_give_back,
                           &(struct give_back_work){
                               .work = work,
                               .how = {.not_before_ms = now_ms + pause_ms,
@@ -193,6 +191,10 @@ wait_for(struct work *work, const struct err *cause, bool spent, struct err *err
                               .now_ms = now_ms,
                           },
                           err);
+    if (!r)
+        log_warning("run_waits", kv_int("task", work->task->id), kv_int("run", work->run->id),
+                    kv_int("for_ms", pause_ms), kv_str("reason", cause->msg));
+    return r;
 }
 
 struct reload_work {
@@ -232,10 +234,12 @@ stopped(struct work *work, struct err *err)
         .not_before_ms = now_ms,
         .waiting_since_ms = work->spent ? 0 : work->run->waiting_since_ms,
     };
-    log_info("run_given_back", kv_int("task", work->task->id), kv_int("run", work->run->id));
-    return store_transact(
-        work->app->store, store_give_back,
-        &(struct give_back_work){.work = work, .how = how, .now_ms = now_ms}, err);
+    const int r =
+        store_transact(work->app->store, store_give_back,
+                       &(struct give_back_work){.work = work, .how = how, .now_ms = now_ms}, err);
+    if (!r)
+        log_info("run_given_back", kv_int("task", work->task->id), kv_int("run", work->run->id));
+    return r;
 }
 
 /* What to do about a pipeline that did not reach an ending of its own. */
@@ -272,6 +276,16 @@ conclude_deadly(struct work *work, struct err *err)
                          MOST_TRIES);
 }
 
+/* Its lease passes and the run is taken up again, or another worker has it already. `reason`: why
+ * it was to end or to wait. */
+static void
+log_not_ended(const struct work *work, const char *reason, const struct err *error)
+{
+    log_error("run_not_ended", kv_int("task", work->task->id), kv_int("run", work->run->id),
+              kv_int("again_within_ms", LEASE_MS), kv_str("reason", reason),
+              kv_str("error", error->msg));
+}
+
 static void
 end_run(struct work *work)
 {
@@ -280,9 +294,7 @@ end_run(struct work *work)
     const int r = store_transact(work->app->store, store_end, &end, &error);
 
     if (r) {
-        /* the lease passes and the run is taken up again, or another worker has it already */
-        log_error("run_not_ended", kv_int("task", work->task->id), kv_int("run", work->run->id),
-                  kv_str("error", error.msg));
+        log_not_ended(work, work->ending.reason, &error);
         return;
     }
     metric_count(METRIC_RUNS_ENDED);
@@ -334,8 +346,7 @@ run_pipeline(struct worker *worker, struct work *work)
         log_warning("run_lost", kv_int("task", work->task->id), kv_int("run", work->run->id),
                     kv_str("reason", cause.msg));
     } else if (r && handle_failure(work, &cause, &error)) {
-        log_error("run_not_ended", kv_int("task", work->task->id), kv_int("run", work->run->id),
-                  kv_str("error", error.msg));
+        log_not_ended(work, cause.msg, &error);
     }
     if (!work_goes_on(work))
         end_run(work);

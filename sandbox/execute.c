@@ -253,6 +253,12 @@ box_execute(struct sandbox *sandbox,
     return 0;
 }
 
+bool
+sandbox_is_lost(const struct sandbox *sandbox)
+{
+    return sandbox->failed != 0;
+}
+
 int
 sandbox_execute(struct sandbox *sandbox,
                 const struct sandbox_command *command,

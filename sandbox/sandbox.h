@@ -138,6 +138,9 @@ MUST_CHECK int sandbox_write_file(struct sandbox *sandbox,
                                   struct bytes contents,
                                   struct err *err);
 
+/* Is the sandbox of no use any more? What runs when that happens is cut off. */
+bool sandbox_is_lost(const struct sandbox *sandbox);
+
 /* Append at most `max` bytes of a file inside to `buf`.  Errors: ERR_NOTFOUND. */
 MUST_CHECK int sandbox_read_file(
     struct sandbox *sandbox, const char *path, size_t max, struct strbuf *buf, struct err *err);

@@ -63,7 +63,9 @@ cli_backup(int argc, char **argv)
 
     if (status)
         return status < 0 ? EXIT_DONE : status;
-    status = cli_open_store(&options.cli, &settings, &store);
+    status = cli_load_settings(&options.cli, &settings);
+    if (!status)
+        status = cli_open_store(&options.cli, &store);
     if (status)
         return status;
     if (back_up(settings, store, options.file, &error))

@@ -1,6 +1,7 @@
 /* See cli_common.h. */
 #include "server/cli_common.h"
 
+#include "server/base/env.h"
 #include "server/base/fs.h"
 #include "server/base/str.h"
 #include "server/cli.h"
@@ -20,6 +21,9 @@ cli_take_option(struct cli *cli, int option)
         return true;
     case 'j':
         cli->json = true;
+        return true;
+    case 'u':
+        cli->run = true;
         return true;
     default:
         return false;
@@ -68,27 +72,39 @@ cli_load_settings(const struct cli *cli, struct settings **ret_settings)
     return r ? cli_fail(&error) : EXIT_DONE;
 }
 
+char *
+cli_run_state_dir(void)
+{
+    const char *state_home = env_get("XDG_STATE_HOME");
+    const char *home = env_get("HOME");
+
+    if (state_home)
+        return str_printf("%s/draftd/run", state_home);
+    return str_printf("%s/.local/state/draftd/run", home ? home : "/tmp");
+}
+
 int
-cli_open_store(const struct cli *cli, struct settings **ret_settings, struct store **ret_store)
+cli_open_store(const struct cli *cli, struct store **ret_store)
 {
     AUTO(settings_free) struct settings *settings = NULL;
+    auto_free char *run_dir = NULL;
     struct err error = {0};
-    const int loaded = cli_load_settings(cli, &settings);
+    const int loaded = cli->run ? EXIT_DONE : cli_load_settings(cli, &settings);
 
     if (loaded != EXIT_DONE)
         return loaded;
-    auto_free char *path = str_printf("%s/draftd.db", settings->server.state_dir);
+    if (cli->run)
+        run_dir = cli_run_state_dir();
+    const char *dir = cli->run ? run_dir : settings->server.state_dir;
+    auto_free char *path = dir ? str_printf("%s/draftd.db", dir) : NULL;
     if (!path)
         return cli_fail(&(struct err){.code = ERR_NOMEM, .msg = "out of memory"});
     if (!fs_exists(path)) {
-        (void)err_set(&error, ERR_NOTFOUND, "there is no store at %s; has `draftd serve` run yet?",
-                      path);
+        (void)err_set(&error, ERR_NOTFOUND, "there is no store at %s; has `draftd %s` run yet?",
+                      path, cli->run ? "run" : "serve");
         return cli_fail(&error);
     }
-    if (store_open(path, ret_store, &error))
-        return cli_fail(&error);
-    *ret_settings = TAKE(settings);
-    return EXIT_DONE;
+    return store_open(path, ret_store, &error) ? cli_fail(&error) : EXIT_DONE;
 }
 
 bool
@@ -145,6 +161,13 @@ void
 cli_print_outside(const char *text)
 {
     print_visible(text, "\n\t");
+}
+
+void
+cli_print_words(const char *name)
+{
+    for (const char *p = name; *p; p++)
+        (void)putchar(*p == '_' ? ' ' : *p);
 }
 
 void

@@ -28,9 +28,17 @@ struct store;
     }
 #define CLI_JSON_HELP "  --json         for machines\n"
 
+/* Of those that only look into the store. */
+#define CLI_RUN_OPTION                                                                             \
+    {                                                                                              \
+        .name = "run", .has_arg = no_argument, .val = 'u'                                          \
+    }
+#define CLI_RUN_HELP "  --run          the tasks of `draftd run`, not the server's\n"
+
 struct cli {
     const char *config; /* NULL: CLI_CONFIG_FILE */
     bool json;
+    bool run; /* the store of `draftd run` */
 };
 
 /* Take in a common option. Returns false when `option` is not one. */
@@ -40,9 +48,13 @@ bool cli_take_option(struct cli *cli, int option);
  * Owns: *ret_settings is the caller's. */
 int cli_load_settings(const struct cli *cli, struct settings **ret_settings);
 
-/* Load the settings and open the store that they name, which must exist.
- * Owns: both are the caller's. */
-int cli_open_store(const struct cli *cli, struct settings **ret_settings, struct store **ret_store);
+/* Where `draftd run` keeps its state: beside the user's other state, not the server's.
+ * Returns NULL when out of memory.  Owns: the caller's, free(). */
+char *cli_run_state_dir(void);
+
+/* Open the store that the settings name, or that of `draftd run`; it must exist.
+ * Owns: *ret_store is the caller's. */
+int cli_open_store(const struct cli *cli, struct store **ret_store);
 
 /* Print "draftd: MESSAGE" to standard error; returns the exit status that fits the error. */
 int cli_fail(const struct err *error);
@@ -56,6 +68,9 @@ bool cli_read_id(const char *text, int64_t *ret_id);
 /* Print text that came from outside to a terminal or a pipe: escape sequences and control
  * characters other than line end and tab are shown as '?'. */
 void cli_print_outside(const char *text);
+
+/* Print a name that programs read ("not_run") as people write it ("not run"). */
+void cli_print_words(const char *name);
 
 /* As cli_print_outside(), for what is to stay in its line of a listing: line ends and tabs are
  * shown as '?' as well. */

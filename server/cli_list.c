@@ -16,13 +16,13 @@
 #define TITLE_BYTES 60
 
 static const char usage[] =
-    "usage: draftd list [--config FILE] [--json] [--live | --deliveries] [--limit N]\n"
+    "usage: draftd list [--config FILE | --run] [--json] [--live | --deliveries] [--limit N]\n"
     "\n"
     "The tasks, newest first.\n"
     "\n"
     "  --live         only tasks that wait or run\n"
     "  --deliveries   instead of tasks: what platforms sent, and what became of it\n"
-    "  --limit N      at most N (default 50)\n" CLI_JSON_HELP CLI_CONFIG_HELP;
+    "  --limit N      at most N (default 50)\n" CLI_JSON_HELP CLI_RUN_HELP CLI_CONFIG_HELP;
 
 struct list_work {
     bool live_only;
@@ -90,10 +90,11 @@ print_deliveries(const struct delivery_list *deliveries)
 
         if (delivery->task)
             (void)snprintf(task, sizeof(task), "%" PRId64, delivery->task);
-        (void)printf("%-8" PRId64 " %-9s %-24s %-9s %-14s %-6s ", delivery->id,
+        (void)printf("%-8" PRId64 " %-9s %-24s %-9s %-14s ", delivery->id,
                      delivery_state_name(delivery->state),
-                     clock_format(delivery->received_ms, when), delivery->platform, delivery->event,
-                     task);
+                     clock_format(delivery->received_ms, when), delivery->platform,
+                     delivery->event);
+        (void)printf(delivery->reason ? "%-6s " : "%s", task);
         cli_print_line(delivery->reason ? delivery->reason : "");
         (void)putchar('\n');
     }
@@ -104,6 +105,7 @@ read_options(int argc, char **argv, struct cli *cli, struct list_work *list)
 {
     static const struct option known[] = {
         CLI_COMMON_OPTIONS,
+        CLI_RUN_OPTION,
         CLI_JSON_OPTION,
         {.name = "live", .has_arg = no_argument, .val = 'l'},
         {.name = "deliveries", .has_arg = no_argument, .val = 'd'},
@@ -136,7 +138,6 @@ read_options(int argc, char **argv, struct cli *cli, struct list_work *list)
 int
 cli_list(int argc, char **argv)
 {
-    AUTO(settings_free) struct settings *settings = NULL;
     AUTO(store_close) struct store *store = NULL;
     AUTO_DONE(list_work_done) struct list_work list = {.limit = DEFAULT_LIMIT};
     struct cli cli = {0};
@@ -145,7 +146,7 @@ cli_list(int argc, char **argv)
 
     if (status)
         return status < 0 ? EXIT_DONE : status;
-    status = cli_open_store(&cli, &settings, &store);
+    status = cli_open_store(&cli, &store);
     if (status)
         return status;
     if (store_read(store, load, &list, &error))

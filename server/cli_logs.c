@@ -13,11 +13,12 @@
 #include <stdio.h>
 
 static const char usage[] =
-    "usage: draftd logs [--config FILE] [-f|--follow] TASK\n"
+    "usage: draftd logs [--config FILE | --run] [-f|--follow] TASK\n"
     "\n"
     "What the steps of a task's newest run printed.\n"
     "\n"
-    "  -f, --follow   go on until the task ends; the exit status then says how\n" CLI_CONFIG_HELP;
+    "  -f, --follow   go on until the task ends; the exit status then says how\n" CLI_RUN_HELP
+        CLI_CONFIG_HELP;
 
 struct logs_options {
     struct cli cli;
@@ -30,6 +31,7 @@ read_options(int argc, char **argv, struct logs_options *options)
 {
     static const struct option known[] = {
         CLI_COMMON_OPTIONS,
+        CLI_RUN_OPTION,
         {.name = "follow", .has_arg = no_argument, .val = 'f'},
         {0},
     };
@@ -53,7 +55,6 @@ read_options(int argc, char **argv, struct logs_options *options)
 int
 cli_logs(int argc, char **argv)
 {
-    AUTO(settings_free) struct settings *settings = NULL;
     AUTO(store_close) struct store *store = NULL;
     struct log_follow follow;
     struct logs_options options = {0};
@@ -62,7 +63,7 @@ cli_logs(int argc, char **argv)
 
     if (status)
         return status < 0 ? EXIT_DONE : status;
-    status = cli_open_store(&options.cli, &settings, &store);
+    status = cli_open_store(&options.cli, &store);
     if (status)
         return status;
     log_follow_init(&follow, store, options.task, cli_print_outside);

@@ -55,14 +55,18 @@ cli_print_findings(const struct run *run)
 void
 cli_print_checks(const struct check_result_list *checks)
 {
+    static const char *const phases[CHECK_PHASE_COUNT] = {"before", "after", "proof"};
+
     for (size_t i = 0; i < checks->count; i++) {
         const struct check_result *check = &checks->items[i];
         (void)printf("%-14s ", i ? "" : "checks");
         cli_print_line(check->name);
-        (void)printf(": %s (before: %s, after: %s, proof: %s)\n",
-                     check_verdict_name(check->verdict),
-                     check_status_name(check->phases[PHASE_BASELINE].status),
-                     check_status_name(check->phases[PHASE_AFTER].status),
-                     check_status_name(check->phases[PHASE_PROOF].status));
+        (void)fputs(": ", stdout);
+        cli_print_words(check_verdict_name(check->verdict));
+        for (int phase = 0; phase < CHECK_PHASE_COUNT; phase++) {
+            (void)printf("%s%s: ", phase ? ", " : " (", phases[phase]);
+            cli_print_words(check_status_name(check->phases[phase].status));
+        }
+        (void)puts(")");
     }
 }

@@ -31,6 +31,9 @@
 
 #define MAX_CHECKS 32
 #define TITLE_BYTES 72
+#define FAILURE_BYTES 8192U
+#define FAILURE_LINES 40
+#define FAILURES_BYTES (1024U * 1024)
 
 static const char usage[] =
     "usage: draftd run [--config FILE] [--repo DIR] [--agent NAME] [--check CMD]... TEXT\n"
@@ -136,18 +139,6 @@ serve_repository(struct settings *settings, const char *dir, char **ret_name, st
     return r;
 }
 
-/* Beside the user's other state, not the server's. */
-static char *
-state_dir(void)
-{
-    const char *state_home = env_get("XDG_STATE_HOME");
-    const char *home = env_get("HOME");
-
-    if (state_home)
-        return str_printf("%s/draftd/run", state_home);
-    return str_printf("%s/.local/state/draftd/run", home ? home : "/tmp");
-}
-
 struct start_work {
     const struct app *app;
     struct event event;
@@ -224,7 +215,8 @@ interrupted(const sigset_t *signals)
     return sigtimedwait(signals, NULL, &at_once) > 0;
 }
 
-/* On a terminal what the steps print is shown as it comes; in a pipe only the outcome is. */
+/* On a terminal what the steps print is shown as it comes; in a pipe the outcome is,
+ * and the end of what failed. */
 static int
 follow(struct app *app, int64_t task, const sigset_t *signals, struct err *err)
 {
@@ -250,6 +242,7 @@ struct result_work {
     struct task *task;
     struct run *run;
     struct check_result_list checks;
+    struct strbuf failures; /* what failed steps printed last */
 };
 
 static void
@@ -258,6 +251,44 @@ result_work_done(struct result_work *result)
     task_free(result->task);
     run_free(result->run);
     check_result_list_done(&result->checks);
+    strbuf_done(&result->failures);
+}
+
+/* Was it executed again, or is its failure no news? */
+static bool
+is_settled(const struct step_list *steps, size_t at)
+{
+    const struct step *step = steps->items[at];
+
+    if (step->kind == STEP_BASELINE || step->end == STEP_CANCELED || step->end == STEP_RUNNING ||
+        (step->end == STEP_EXITED && step->status == 0))
+        return true;
+    for (size_t i = at + 1; i < steps->count; i++)
+        if (steps->items[i]->kind == step->kind && str_equal(steps->items[i]->name, step->name))
+            return true;
+    return false;
+}
+
+static int
+load_failures(struct db *db, struct result_work *result, struct err *err)
+{
+    AUTO_DONE(step_list_done) struct step_list steps = {0};
+    int r = step_list(db, result->run->id, &steps, err);
+
+    strbuf_reset(&result->failures); /* of an earlier try */
+    for (size_t i = 0; !r && i < steps.count; i++) {
+        AUTO_DONE(strbuf_done) struct strbuf output = STRBUF_INIT(FAILURE_BYTES);
+        if (is_settled(&steps, i))
+            continue;
+        log_append_heading(&result->failures, steps.items[i]);
+        r = step_read_tail(db, steps.items[i]->id, FAILURE_BYTES, &output, err);
+        text_append_tail(&result->failures, bytes_of(output.ptr, output.len), FAILURE_LINES,
+                         FAILURE_BYTES);
+        if (output.len > 0)
+            strbuf_add_char(&result->failures, '\n');
+        log_append_end(&result->failures, steps.items[i]);
+    }
+    return r;
 }
 
 static int
@@ -268,13 +299,26 @@ load_result(struct db *db, void *ctx, struct err *err)
 
     if (!r)
         r = run_latest(db, result->id, &result->run, err);
-    return r ? r : check_list(db, result->run->id, &result->checks, err);
+    if (!r)
+        r = check_list(db, result->run->id, &result->checks, err);
+    return r ? r : load_failures(db, result, err);
+}
+
+/* A terminal has seen it as it came. */
+static void
+print_failures(const struct result_work *result)
+{
+    if (result->failures.len == 0 || isatty(STDOUT_FILENO))
+        return;
+    cli_print_outside(strbuf_str(&result->failures));
+    (void)printf("\n`draftd logs --run %" PRId64 "` shows all of it\n", result->id);
 }
 
 static int
 print_result(const struct app *app, int64_t id)
 {
-    AUTO_DONE(result_work_done) struct result_work result = {.id = id};
+    AUTO_DONE(result_work_done) struct result_work result = {
+        .id = id, .failures = STRBUF_INIT(FAILURES_BYTES)};
     struct err error = {0};
 
     if (store_read(app->store, load_result, &result, &error))
@@ -288,10 +332,13 @@ print_result(const struct app *app, int64_t id)
     if (drafted) {
         cli_print_field("branch", task->branch);
         cli_print_field("commit", run->head_commit);
-        cli_print_field("verdict", run_verdict_name(run->verdict));
+        (void)printf("%-14s ", "verdict");
+        cli_print_words(run_verdict_name(run->verdict));
+        (void)putchar('\n');
     }
     cli_print_findings(run);
     cli_print_checks(&result.checks);
+    print_failures(&result);
     return drafted && run->verdict != VERDICT_NOT_VERIFIED ? EXIT_DONE : EXIT_WORK_FAILED;
 }
 
@@ -299,7 +346,7 @@ static int
 run_task(const struct run_options *options, struct settings *settings, const sigset_t *signals)
 {
     AUTO(process_close) struct process *process = NULL;
-    auto_free char *dir = state_dir();
+    auto_free char *dir = cli_run_state_dir();
     auto_free char *repository = NULL;
     struct err error = {0};
     int64_t task = 0;

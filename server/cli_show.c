@@ -17,12 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char usage[] = "usage: draftd show [--config FILE] [--json] TASK\n"
+static const char usage[] = "usage: draftd show [--config FILE | --run] [--json] TASK\n"
                             "\n"
                             "One task: its state and runs, what was found, checks and steps of the "
                             "newest run, the draft, and\n"
                             "what could not be delivered.\n"
-                            "\n" CLI_JSON_HELP CLI_CONFIG_HELP;
+                            "\n" CLI_JSON_HELP CLI_RUN_HELP CLI_CONFIG_HELP;
 
 struct view {
     int64_t id;
@@ -154,10 +154,12 @@ print_run(const struct run *run)
     char when[CLOCK_TEXT_BYTES];
 
     (void)printf("%-14s %" PRId64 ": %s", "run", run->number, run_state_name(run->state));
-    if (run->state == RUN_ENDED)
-        (void)printf(", %s, %s", run_outcome_name(run->outcome), run_verdict_name(run->verdict));
-    else
+    if (run->state == RUN_ENDED) {
+        (void)printf(", %s, ", run_outcome_name(run->outcome));
+        cli_print_words(run_verdict_name(run->verdict));
+    } else {
         (void)printf(", %s, round %" PRId64, run_stage_name(run->stage), run->round);
+    }
     if (run->state == RUN_QUEUED && run->waiting_since_ms)
         (void)printf(", waiting since %s", clock_format(run->waiting_since_ms, when));
     (void)printf(" (%s by ", run->trigger_kind);
@@ -175,7 +177,8 @@ print_steps(const struct step_list *steps)
                      step_kind_name(step->kind));
         if (step->round)
             (void)printf(" (round %" PRId64 ")", step->round);
-        (void)printf(": %s: %s", step->name, step_end_name(step->end));
+        (void)printf(": %s: ", step->name);
+        cli_print_words(step_end_name(step->end));
         if (step->end == STEP_EXITED || step->end == STEP_SIGNALED)
             (void)printf(" %" PRId64, step->status);
         (void)printf(", %s\n", clock_format_duration(step->duration_ms, duration));
@@ -270,7 +273,8 @@ print_json(const struct view *view)
 static int
 read_options(int argc, char **argv, struct cli *cli, int64_t *ret_id)
 {
-    static const struct option known[] = {CLI_COMMON_OPTIONS, CLI_JSON_OPTION, {0}};
+    static const struct option known[] = {CLI_COMMON_OPTIONS, CLI_RUN_OPTION, CLI_JSON_OPTION,
+                                         {0}};
     int option;
 
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -289,7 +293,6 @@ read_options(int argc, char **argv, struct cli *cli, int64_t *ret_id)
 int
 cli_show(int argc, char **argv)
 {
-    AUTO(settings_free) struct settings *settings = NULL;
     AUTO(store_close) struct store *store = NULL;
     AUTO_DONE(view_done) struct view view = {0};
     struct cli cli = {0};
@@ -298,7 +301,7 @@ cli_show(int argc, char **argv)
 
     if (status)
         return status < 0 ? EXIT_DONE : status;
-    status = cli_open_store(&cli, &settings, &store);
+    status = cli_open_store(&cli, &store);
     if (status)
         return status;
     if (store_read(store, load, &view, &error))

@@ -27,8 +27,8 @@ log_follow_init(struct log_follow *follow, struct store *store, int64_t task, lo
     *follow = (struct log_follow){.store = store, .task = task, .show = show};
 }
 
-static void
-add_heading(struct strbuf *text, const struct step *step)
+void
+log_append_heading(struct strbuf *text, const struct step *step)
 {
     strbuf_addf(text, "\n--- %s, %s", step_role_name(step->role), step_kind_name(step->kind));
     if (step->round)
@@ -36,12 +36,13 @@ add_heading(struct strbuf *text, const struct step *step)
     strbuf_addf(text, ": %s\n", step->name);
 }
 
-static void
-add_end(struct strbuf *text, const struct step *step)
+void
+log_append_end(struct strbuf *text, const struct step *step)
 {
     char duration[CLOCK_TEXT_BYTES];
 
-    strbuf_addf(text, "--- %s", step_end_name(step->end));
+    strbuf_add_str(text, "--- ");
+    strbuf_add_words(text, step_end_name(step->end));
     if (step->end == STEP_EXITED || step->end == STEP_SIGNALED)
         strbuf_addf(text, " %" PRId64, step->status);
     strbuf_addf(text, " after %s\n", clock_format_duration(step->duration_ms, duration));
@@ -71,7 +72,7 @@ current_step(struct look *look, const struct step_list *steps)
         follow->step = step->id;
         follow->offset = 0;
         follow->end_shown = false;
-        add_heading(&look->text, step);
+        log_append_heading(&look->text, step);
         return step;
     }
     return NULL;
@@ -107,7 +108,7 @@ look_at_steps(struct db *db, struct look *look, const struct step_list *steps, s
         if (step->output_removed)
             strbuf_addf(&look->text, "(%" PRId64 " bytes, not kept any more)\n",
                         step->output_bytes);
-        add_end(&look->text, step);
+        log_append_end(&look->text, step);
         follow->end_shown = true;
     }
     look->more = got > 0 || follow->end_shown;

@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct step;
 struct store;
+struct strbuf;
 
 /* Shows text from a sandbox or of our own; the text is terminated. */
 typedef void (*log_show_fn)(const char *text);
@@ -26,6 +28,10 @@ struct log_follow {
 /* Borrows: store. */
 void
 log_follow_init(struct log_follow *follow, struct store *store, int64_t task, log_show_fn show);
+
+/* What stands above and below what a step printed, a line each. */
+void log_append_heading(struct strbuf *text, const struct step *step);
+void log_append_end(struct strbuf *text, const struct step *step);
 
 /* Show what is new.  Errors: ERR_NOTFOUND no such task; as store_read(). */
 MUST_CHECK int log_follow_turn(struct log_follow *follow, struct err *err);

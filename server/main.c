@@ -5,8 +5,13 @@
 
 #include <curl/curl.h>
 #include <git2.h>
+#include <jansson.h>
 #include <locale.h>
+#include <microhttpd.h>
+#include <openssl/crypto.h>
+#include <sqlite3.h>
 #include <stdio.h>
+#include <yaml.h>
 
 struct command {
     const char *name;
@@ -45,8 +50,12 @@ cli_version(int argc, char **argv)
     if (argc > 1)
         return cli_misused("version takes no argument, found '%s'", argv[1]);
     (void)git_libgit2_version(&major, &minor, &revision);
-    (void)printf("draftd %s\nlibgit2 %d.%d.%d\n%s\n", DRAFTD_VERSION, major, minor, revision,
-                 curl_version());
+    (void)printf("draftd %s\nlibgit2 %d.%d.%d\nlibcurl %s\nsqlite %s\nlibmicrohttpd %s\n"
+                 "jansson %s\nlibyaml %s\nopenssl %s\n",
+                 DRAFTD_VERSION, major, minor, revision,
+                 curl_version_info(CURLVERSION_NOW)->version, sqlite3_libversion(),
+                 MHD_get_version(), jansson_version_str(), yaml_get_version_string(),
+                 OpenSSL_version(OPENSSL_VERSION_STRING));
     return EXIT_DONE;
 }
 

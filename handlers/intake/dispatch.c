@@ -538,9 +538,9 @@ say(const struct handling *handling, bool dry_run, struct strbuf *said)
                     verdict->deferred ? "waits" : delivery_state_name(verdict->state),
                     verdict->reason);
     else
-        strbuf_addf(said, "%s %s %s for %s\n", dry_run ? "would" : "did",
-                    event_kind_verb(handling->event->kind), handling->event->order_key,
-                    handling->event->actor);
+        strbuf_addf(said, "%s%s %s for %s\n", dry_run ? "would " : "",
+                    event_kind_verb(handling->event->kind, !dry_run),
+                    handling->event->order_key, handling->event->actor);
 }
 
 /* As apply(), and then undone: only the whole of it tells what would come of it. That a serving

@@ -5,23 +5,23 @@
 #include <stdio.h>
 
 const char *
-event_kind_verb(enum event_kind kind)
+event_kind_verb(enum event_kind kind, bool done)
 {
     switch (kind) {
     case EVENT_START:
-        return "start";
+        return done ? "started" : "start";
     case EVENT_CANCEL:
-        return "cancel";
+        return done ? "cancelled" : "cancel";
     case EVENT_REMARK:
-        return "note what is said on";
+        return done ? "noted what is said on" : "note what is said on";
     case EVENT_DRAFT:
-        return "note the draft's state of";
+        return done ? "noted the draft's state of" : "note the draft's state of";
     case EVENT_ASK:
-        return "answer on";
+        return done ? "answered on" : "answer on";
     case EVENT_IGNORED:
         break;
     }
-    return "ignore";
+    return done ? "ignored" : "ignore";
 }
 
 void

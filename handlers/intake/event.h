@@ -43,8 +43,8 @@ struct event {
     int64_t happened_ms;   /* by the platform's clock; 0: not told */
 };
 
-/* What is done about an event of this kind: "start", "cancel", "note what is said on", ... */
-const char *event_kind_verb(enum event_kind kind);
+/* What is to be done about an event of this kind, or was: "start", "cancelled", ... */
+const char *event_kind_verb(enum event_kind kind, bool done);
 
 void event_free(struct event *event);
 AUTO_DEFINE(struct event *, event_free)

@@ -190,7 +190,12 @@ flag_result(struct work *work,
     auto_free char *how = NULL;
 
     if (result->end == STEP_EXITED && result->status == 0)
-        return 0;
+        return result->out_of_memory
+                   ? work_flag(work, err,
+                               "something that the agent ran was killed for want of memory in "
+                               "round %" PRId64,
+                               round->round)
+                   : 0;
     const int r = work_describe_end(result, &how, err);
     return r ? r
              : work_flag(work, err, "the agent did not end well in round %" PRId64 ": %s",

@@ -115,6 +115,7 @@ status_of(const struct work_step_result *result, enum check_phase phase)
     case STEP_RUNNING:
     case STEP_CANCELED:
     case STEP_NOT_STARTED:
+    case STEP_CUT_OFF:
         return CHECK_COULD_NOT_RUN;
     }
     return CHECK_COULD_NOT_RUN;
@@ -320,6 +321,20 @@ checks_run(struct work *work,
                     : run_with_second_look(work, box, phase, round, check, &executions[i], err);
         if (!r)
             r = record_execution(work, check, phase, &executions[i], NULL, err);
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+int
+checks_forget(struct work *work, enum check_phase phase, struct err *err)
+{
+    const struct check_execution none = {.status = CHECK_NOT_RUN};
+
+    for (size_t i = 0; i < work->settings->check_count; i++) {
+        const int r =
+            record_execution(work, &work->settings->checks[i], phase, &none, NULL, err);
         if (r)
             return r;
     }

@@ -44,6 +44,9 @@ MUST_CHECK int checks_run(struct work *work,
                           struct check_execution *executions,
                           struct err *err);
 
+/* What was recorded of a phase is of a change that is not there any more: not run. */
+MUST_CHECK int checks_forget(struct work *work, enum check_phase phase, struct err *err);
+
 /* Record those that were not run as ones that could not be, `step` (0: none) being why. */
 MUST_CHECK int checks_give_up(struct work *work,
                               enum check_phase phase,

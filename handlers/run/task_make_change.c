@@ -225,14 +225,20 @@ look_for_more(
     return r;
 }
 
-/* An agent that fails and leaves nothing is a failure; one that leaves nothing says that nothing is
- * needed. */
+/* An agent that fails, or runs out of memory, and leaves nothing is a failure; one that just leaves
+ * nothing says that nothing is needed. What the checks said of an earlier round's change is not true of what is there now. */
 static int
 conclude_unchanged(struct work *work, const struct work_step_result *agent, struct err *err)
 {
     auto_free char *how = NULL;
-    int r;
+    int r = checks_forget(work, PHASE_AFTER, err);
 
+    if (r)
+        return r;
+    if (agent->end == STEP_EXITED && agent->status == 0 && agent->out_of_memory)
+        return work_conclude(work, err, OUTCOME_FAILED,
+                             "the agent changed nothing, and something that it ran was killed for "
+                             "want of memory");
     if (agent->end == STEP_EXITED && agent->status == 0)
         return work_conclude(work, err, OUTCOME_UNCHANGED, "the agent changed nothing");
     r = work_describe_end(agent, &how, err);

@@ -192,15 +192,17 @@ task_publish(struct work *work, struct err *err)
     int64_t number = 0;
     int r = work_progress(work, STAGE_PUBLISH, work->run->round, err);
 
-    if (!r)
-        r = branch_with_remote(work, push_branch, NULL, err);
-    if (r == ERR_CONFLICT || r == ERR_INVALID)
-        return work_conclude(work, err, OUTCOME_FAILED, "the branch could not be pushed: %s",
-                             err->msg);
-    if (!r)
-        r = put_draft(work, &number, &url, err);
     if (r)
         return r;
+    r = branch_with_remote(work, push_branch, NULL, err);
+    if (r == ERR_CONFLICT || r == ERR_INVALID || r == ERR_DENIED)
+        return work_conclude(work, err, OUTCOME_FAILED, "the branch could not be pushed: %s",
+                             err->msg);
+    if (r)
+        return err_wrap(err, "pushing the branch");
+    r = put_draft(work, &number, &url, err);
+    if (r)
+        return err_wrap(err, "opening the draft");
     struct draft_work draft = {
         .work = work, .number = number, .url = url, .now_ms = clock_now_ms()};
     r = store_transact(work->app->store, store_draft, &draft, err);

@@ -137,7 +137,8 @@ store_progress(struct db *db, void *ctx, struct err *err)
     const struct work *work = progress->work;
     const int r = run_set_stage(db, work->lease, progress->stage, progress->round, err);
 
-    if (r)
+    /* tried again after something was away: news only once it gets further than that */
+    if (r || (work->run->waiting_since_ms && !work->spent))
         return r;
     return announce_status(db, work->app, work->task->id,
                            &(struct announcement){.rounds = work_count_rounds(work)},

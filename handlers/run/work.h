@@ -89,7 +89,8 @@ MUST_CHECK int work_flags_json(const struct work *work, char **ret_json, struct 
  * its settings were read. */
 int64_t work_count_rounds(const struct work *work);
 
-/* Record that a stage was reached, and owe the thread a new status.
+/* Record that a stage was reached, and owe the thread a new status, unless the run has waited and
+ * nothing was executed since.
  * Errors: ERR_CONFLICT the lease was lost. */
 MUST_CHECK int
 work_progress(struct work *work, enum run_stage stage, int64_t round, struct err *err);

@@ -120,11 +120,23 @@ step_end_of(const struct sandbox_result *result)
     return STEP_NOT_STARTED;
 }
 
+/* How a step ended whose sandbox says nothing of it. */
+static enum step_end
+step_end_without_result(int execution, bool lost)
+{
+    if (execution == ERR_CANCELED)
+        return STEP_CANCELED;
+    if (execution == ERR_TIMEOUT)
+        return STEP_TIMED_OUT;
+    return lost ? STEP_CUT_OFF : STEP_NOT_STARTED;
+}
+
 /* The step's row gets its end whatever happened; an error of the sandbox is the caller's to handle.
- */
+ * `lost`: so was the sandbox, meanwhile. */
 static int
 conclude_step(struct work *work,
               int execution,
+              bool lost,
               const struct sandbox_result *sandboxed,
               struct work_step_result *result,
               struct err *err)
@@ -133,9 +145,7 @@ conclude_step(struct work *work,
     struct err store_error = {0};
 
     if (execution) {
-        result->end = execution == ERR_CANCELED  ? STEP_CANCELED
-                      : execution == ERR_TIMEOUT ? STEP_TIMED_OUT
-                                                 : STEP_NOT_STARTED;
+        result->end = step_end_without_result(execution, lost);
     } else {
         result->end = step_end_of(sandboxed);
         result->status = sandboxed->status;
@@ -167,6 +177,7 @@ work_execute(struct work *work,
     struct recorder recorder = {.store = work->app->store,
                                 .step = result.step,
                                 .pending = STRBUF_INIT(FLUSH_BYTES + LIMIT_FRAME_BYTES)};
+    const bool was_lost = sandbox_is_lost(box);
     const int64_t begun_ms = clock_mono_ms();
     r = sandbox_execute(box,
                         &(struct sandbox_command){.command = step->command,
@@ -179,7 +190,7 @@ work_execute(struct work *work,
     flush(&recorder);
     strbuf_done(&recorder.pending);
     result.duration_ms = clock_mono_ms() - begun_ms;
-    r = conclude_step(work, r, &sandboxed, &result, err);
+    r = conclude_step(work, r, !was_lost && sandbox_is_lost(box), &sandboxed, &result, err);
     if (r)
         return r;
     if (recorder.error.code) {
@@ -238,9 +249,14 @@ work_describe_end(const struct work_step_result *result, char **ret_text, struct
             str_printf("timed out after %s", clock_format_duration(result->duration_ms, duration));
         break;
     case STEP_CANCELED:
+        text = str_dup("cancelled");
+        break;
     case STEP_RUNNING:
     case STEP_NOT_STARTED:
-        text = str_printf("%s", step_end_name(result->end));
+        text = str_dup("it could not be started");
+        break;
+    case STEP_CUT_OFF:
+        text = str_dup("its sandbox was lost");
         break;
     }
     if (!text)

@@ -318,19 +318,27 @@ settings_new(const char *file, struct settings **ret_settings, struct err *err)
     return 0;
 }
 
-/* Read the file into a tree.  Errors: ERR_INVALID told in `faults`; ERR_NOTFOUND, ERR_IO,
+/* Read the file into a tree.  Errors: ERR_INVALID told in `faults`; ERR_NOTFOUND,
  * ERR_NOMEM. */
 static int
 read_tree(const char *file, struct faults *faults, struct tree_node *ret_root, struct err *err)
 {
     AUTO_DONE(strbuf_done) struct strbuf contents = STRBUF_INIT(LIMIT_CONFIG_BYTES);
-    const int r = fs_read_file(file, &contents, err);
+    struct err fault = {0};
+    const int r = fs_read_file(file, &contents, &fault);
 
+    if (r == ERR_IO) {
+        faults_add(faults, 1, "file", "%s; name a file that can be read", fault.msg);
+        return ERR_INVALID;
+    }
     if (r == ERR_LIMIT) {
         faults_add(faults, 1, "file", "is larger than 1 MiB; make it smaller");
         return ERR_INVALID;
     }
-    return r ? r : tree_parse(bytes_of(contents.ptr, contents.len), faults, ret_root, err);
+    if (!r)
+        return tree_parse(bytes_of(contents.ptr, contents.len), faults, ret_root, err);
+    *err = fault;
+    return r;
 }
 
 int

@@ -121,7 +121,7 @@ append_verified(struct strbuf *buf, const struct run *run, const struct check_re
     const size_t green = count_checks(checks, is_green);
     const size_t count = checks ? checks->count : 0;
 
-    strbuf_add_str(buf, "**Verified**: setup and ");
+    strbuf_add_str(buf, "**Verified**: ");
     if (count == 1 && green == 1) {
         strbuf_add_str(buf, "the check ");
         report_append_code(buf, checks->items[0].name, CHECK_NAME_BYTES);

@@ -86,7 +86,12 @@ append_steps(struct strbuf *buf, enum run_stage stage)
 static void
 append_sentence(struct strbuf *buf, const char *text)
 {
+    const size_t begin = buf->len;
+
     report_append_inline(buf, text, REASON_BYTES);
+    if (begin > 0 && buf->len > begin && buf->ptr[begin - 1] == '\n' && buf->ptr[begin] >= 'a' &&
+        buf->ptr[begin] <= 'z')
+        buf->ptr[begin] = (char)(buf->ptr[begin] - 'a' + 'A');
     strbuf_add_str(buf, str_ends_with(text, ".") ? "\n" : ".\n");
 }
 
@@ -229,8 +234,8 @@ append_last_word(struct strbuf *buf, const struct report_input *input)
                     input->task->draft_number ? "" : ", so there is no pull request");
         return;
     case TASK_HELD:
-        strbuf_add_str(buf, "**Held back**: the change was not pushed, for it holds what must not "
-                            "leave.\n");
+        strbuf_add_str(buf, "**Held back**: nothing was pushed, because of what the change holds or "
+                            "touches.\n");
         if (!input->detail && reason) {
             strbuf_add_char(buf, '\n');
             append_sentence(buf, reason);
@@ -246,16 +251,32 @@ append_last_word(struct strbuf *buf, const struct report_input *input)
     }
 }
 
+/* Failures but the agent's own are somebody's to mend: of the repository or of this installation. */
+static bool
+is_to_be_mended(const struct report_input *input)
+{
+    const struct run *run = input->run;
+    const bool agents = run && (run->stage == STAGE_AGENT || run->stage == STAGE_CHECK);
+
+    return input->task->state == TASK_FAILED && !agents;
+}
+
 static void
 append_retry_hint(struct strbuf *buf, const struct report_input *input)
 {
+    const bool mend = is_to_be_mended(input);
+
     if (input->task->state == TASK_DRAFTED)
         return;
     if (str_equal(input->task->platform, "local"))
-        strbuf_addf(buf, " `draftd retry %" PRId64 "` tries again.", input->task->id);
+        strbuf_addf(buf, " %s`draftd retry %" PRId64 "` tries again.",
+                    mend ? "When that is mended, " : "", input->task->id);
+    else if (mend)
+        strbuf_addf(buf, " When that is mended, mention `@%s` to try again.", input->bot_name);
     else
-        strbuf_addf(buf, " To try again, mention `@%s` and say what should be different.",
-                    input->bot_name);
+        strbuf_addf(buf, " To try again, mention `@%s` and say what %s.", input->bot_name,
+                    input->task->state == TASK_HELD ? "the change should leave alone"
+                                                    : "should be different");
 }
 
 static void

@@ -401,33 +401,68 @@ text_append_quote(struct strbuf *buf, struct bytes text, size_t max_bytes)
         strbuf_add_str(buf, quote_cut);
 }
 
-/* What stands for `c` in a name; '-' for what does not belong there. */
-static char
-slug_char(char c)
+/* The letters from U+00C0 to U+017F without their marks; '*' where it takes two. */
+static const char latin_letters[] = "aaaaaa*ceeeeiiiidnooooo-ouuuuy**" /* U+00C0 */
+                                    "aaaaaa*ceeeeiiiidnooooo-ouuuuy*y"
+                                    "aaaaaaccccccccddddeeeeeeeeeegggg" /* U+0100 */
+                                    "gggghhhhiiiiiiiiii**jjkkkllllllllllnnnnnnnnnoooooo"
+                                    "**rrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
+
+static const struct {
+    uint32_t letter;
+    const char *ascii;
+} other_letters[] = {
+    {0xC6, "ae"},  {0xDE, "th"},  {0xDF, "ss"},  {0xE6, "ae"}, {0xFE, "th"}, {0x132, "ij"},
+    {0x133, "ij"}, {0x152, "oe"}, {0x153, "oe"}, {0x218, "s"}, {0x219, "s"}, {0x21A, "t"},
+    {0x21B, "t"},
+};
+
+/* What stands for a character in a name: small letters and digits; "-" for what does not belong
+ * there, nothing for a mark that belongs to the letter before it. `one` has room for a character. */
+static const char *
+slug_of(uint32_t c, char one[2])
 {
-    if (c >= 'A' && c <= 'Z')
-        return (char)(c | 0x20);
-    return is_digit(c) || (c >= 'a' && c <= 'z') ? c : '-';
+    one[0] = '-';
+    one[1] = '\0';
+    if (c >= 0x300 && c <= 0x36F)
+        return "";
+    for (size_t i = 0; i < sizeof(other_letters) / sizeof(other_letters[0]); i++)
+        if (other_letters[i].letter == c)
+            return other_letters[i].ascii;
+    if (c >= 0xC0 && c < 0xC0 + sizeof(latin_letters) - 1)
+        one[0] = latin_letters[c - 0xC0];
+    else if (c >= 'A' && c <= 'Z')
+        one[0] = (char)(c | 0x20);
+    else if (c < 0x80 && (is_digit((char)c) || (c >= 'a' && c <= 'z')))
+        one[0] = (char)c;
+    return one;
 }
 
 void
 text_append_slug(struct strbuf *buf, const char *text)
 {
     const size_t begin = buf->len;
+    size_t left = text ? strlen(text) : 0;
     bool apart = false;
 
-    for (const char *p = text ? text : ""; *p && buf->len - begin < SLUG_BYTES; p++) {
-        const char c = slug_char(*p);
-        if (c == '-') {
+    while (left > 0 && buf->len - begin < SLUG_BYTES) {
+        uint32_t code_point;
+        char one[2];
+        const size_t size = utf8_decode(text, left, &code_point);
+        const char *ascii = slug_of(code_point, one);
+        text += size;
+        left -= size;
+        if (*ascii == '-') {
             apart = buf->len > begin;
             continue;
         }
         if (apart && buf->len - begin + 1 == SLUG_BYTES)
             break; /* no room for what the '-' would separate */
-        if (apart)
+        if (apart && *ascii)
             strbuf_add_char(buf, '-');
-        strbuf_add_char(buf, c);
-        apart = false;
+        apart = apart && !*ascii;
+        for (; *ascii && buf->len - begin < SLUG_BYTES; ascii++)
+            strbuf_add_char(buf, *ascii);
         if (!strbuf_ok(buf))
             return;
     }

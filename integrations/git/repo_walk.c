@@ -14,6 +14,7 @@
 #define MAX_DEPTH 128U /* directories */
 #define MAX_COMMITS 100000
 #define LINK_OBJECT_BYTES (REPO_PATH_BYTES + 1U)
+#define SHORT_ID 7 /* digits of an id that people read */
 #define PATH_BUFFER_BYTES ((size_t)64 * 1024)
 
 struct walk {
@@ -99,11 +100,11 @@ read_object(struct walk *walk,
     int r = git_odb_read_header(&size, &type, walk->odb, id);
 
     if (r)
-        return err_set(err, ERR_INVALID, "the %s %s is missing or broken", type_name(wanted),
-                       git_oid_tostr_s(id));
+        return err_set(err, ERR_INVALID, "the %s %.*s is missing or broken", type_name(wanted),
+                       SHORT_ID, git_oid_tostr_s(id));
     if (type != wanted)
-        return err_set(err, ERR_INVALID, "%s is a %s where a %s belongs", git_oid_tostr_s(id),
-                       type_name(type), type_name(wanted));
+        return err_set(err, ERR_INVALID, "%.*s is a %s where a %s belongs", SHORT_ID,
+                       git_oid_tostr_s(id), type_name(type), type_name(wanted));
     if (size > max)
         return err_set(err, ERR_LIMIT, "a %s of %zu bytes is too large", type_name(type), size);
     r = git_odb_read(ret_object, walk->odb, id);
@@ -359,8 +360,8 @@ check_parents(struct walk *walk,
         if (r)
             return r;
         if (git_commit_lookup(&parent, walk->source->all, &commit->parents[i]))
-            return err_set(err, ERR_INVALID, "its parent %s is missing or broken",
-                           git_oid_tostr_s(&commit->parents[i]));
+            return err_set(err, ERR_INVALID, "its parent %.*s is missing or broken",
+                           SHORT_ID, git_oid_tostr_s(&commit->parents[i]));
         root->olds[root->old_count++] = *git_commit_tree_id(parent);
     }
     return r;
@@ -434,7 +435,7 @@ check_all(struct walk *walk, const git_oid *commit, struct err *err)
     for (size_t i = 0; i < walk->count && !r; i++) {
         r = check_commit(walk, &walk->commits[i], err);
         if (r)
-            return err_wrap(err, "commit %s", git_oid_tostr_s(&walk->commits[i]));
+            return err_wrap(err, "commit %.*s", SHORT_ID, git_oid_tostr_s(&walk->commits[i]));
     }
     if (r)
         return r;

@@ -63,6 +63,8 @@ add_field(struct strbuf *line, const struct kv *field)
     case KV_NONE:
         return;
     case KV_STR:
+        if (!field->str)
+            return;
         strbuf_addf(line, " %s=", field->key);
         add_quoted(line, field->str);
         return;

@@ -19,10 +19,11 @@ struct kv {
     int64_t integer;
 };
 
+/* NULL: there is nothing to say, and the field is left out. */
 static inline struct kv
 kv_str(const char *key, const char *value)
 {
-    return (struct kv){.key = key, .type = KV_STR, .str = value ? value : ""};
+    return (struct kv){.key = key, .type = KV_STR, .str = value};
 }
 
 static inline struct kv

@@ -68,6 +68,13 @@ strbuf_add_str(struct strbuf *buf, const char *text)
 }
 
 void
+strbuf_add_words(struct strbuf *buf, const char *name)
+{
+    for (const char *p = name; *p; p++)
+        strbuf_add_char(buf, *p == '_' ? ' ' : *p);
+}
+
+void
 strbuf_add_bytes(struct strbuf *buf, struct bytes bytes)
 {
     strbuf_add(buf, bytes.ptr, bytes.len);

@@ -28,6 +28,9 @@ void strbuf_add(struct strbuf *buf, const void *ptr, size_t len);
 void strbuf_add_str(struct strbuf *buf, const char *text);
 void strbuf_add_bytes(struct strbuf *buf, struct bytes bytes);
 void strbuf_add_char(struct strbuf *buf, char c);
+
+/* Add a name that programs read ("not_run") as people write it ("not run"). */
+void strbuf_add_words(struct strbuf *buf, const char *name);
 void strbuf_addf(struct strbuf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Cut the contents to `len` bytes (no-op when shorter). */

@@ -86,6 +86,27 @@ is_owed(struct db *db, const struct outbox_new *message, bool *ret_owed, struct 
     return db_step(stmt, ret_owed, err);
 }
 
+/* Is the newest status of its task one that was sent, with the same text? */
+static int
+is_told(struct db *db, const struct outbox_new *message, bool *ret_told, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+    bool row;
+
+    int code = db_prepare(db,
+                          "SELECT state, body = $1 FROM outbox WHERE task = $2 AND kind = 0"
+                          " ORDER BY id DESC LIMIT 1",
+                          &stmt, err);
+    if (code)
+        return code;
+    db_bind_text(stmt, 1, message->body);
+    row_bind_ref(stmt, 2, message->task);
+    code = db_step(stmt, &row, err);
+    if (!code)
+        *ret_told = row && db_column_int(stmt, 0) == OUTBOX_SENT && db_column_int(stmt, 1) != 0;
+    return code;
+}
+
 int
 outbox_put(struct db *db, const struct outbox_new *message, int64_t now_ms, struct err *err)
 {
@@ -94,7 +115,8 @@ outbox_put(struct db *db, const struct outbox_new *message, int64_t now_ms, stru
 
     /* The one pending status of a task takes the newest text; everything else is a row of its own.
      */
-    int code = message->kind == OUTBOX_STATUS ? 0 : is_owed(db, message, &owed, err);
+    int code = message->kind == OUTBOX_STATUS ? is_told(db, message, &owed, err)
+                                              : is_owed(db, message, &owed, err);
     if (code || owed)
         return code;
     code = db_prepare(db,

@@ -48,8 +48,8 @@ struct outbox_new {
 };
 
 /* Owe a message. A status that is pending for the same task is replaced, keeping its place and its
- * count of attempts: only the newest text matters. A pending reaction or comment that is equal in
- * every field is owed once. */
+ * count of attempts: only the newest text matters; one that says what was sent last is not owed. A
+ * pending reaction or comment that is equal in every field is owed once. */
 MUST_CHECK int
 outbox_put(struct db *db, const struct outbox_new *message, int64_t now_ms, struct err *err);
 

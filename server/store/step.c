@@ -42,6 +42,7 @@ step_end_name(enum step_end end)
         [STEP_RUNNING] = "running",   [STEP_EXITED] = "exited",
         [STEP_SIGNALED] = "signaled", [STEP_TIMED_OUT] = "timed_out",
         [STEP_CANCELED] = "canceled", [STEP_NOT_STARTED] = "not_started",
+        [STEP_CUT_OFF] = "cut_off",
     };
 
     return row_name(names, sizeof(names) / sizeof(names[0]), end);

@@ -20,7 +20,8 @@ enum step_end {
     STEP_SIGNALED, /* status is the signal */
     STEP_TIMED_OUT,
     STEP_CANCELED,
-    STEP_NOT_STARTED, /* the command could not be executed, or the sandbox ended */
+    STEP_NOT_STARTED, /* the command could not be executed, or the sandbox was lost before */
+    STEP_CUT_OFF,     /* the sandbox was lost while it ran */
 };
 
 const char *step_kind_name(enum step_kind kind);

@@ -49,6 +49,17 @@ describe('GitHub fails', { concurrency: 3 }, () => {
         await oneOfEach(repository);
     });
 
+    test('a push that is refused is called a push, and somebody\'s to mend', async () => {
+        const repository = await world.repository('push-403', usual(edit));
+        await world.control('POST', 'faults', { method: 'POST', path: '/acme/push-403(.git)?/git-receive-pack', times: 9, status: 403 });
+        await world.label(repository);
+        const shown = await world.ended(repository);
+        assert.equal(shown.state, 'failed');
+        const [status] = await world.statuses(repository);
+        assert.match(status.body, /\*\*Failed\*\*: the branch could not be pushed: .* \(HTTP 403\)/);
+        assert.match(status.body, /When that is mended, mention `@draftd` to try again\./);
+    });
+
     test('a comment that somebody deleted is written again', async () => {
         const repository = await world.repository('deleted-comment', usual('sleep 3\n' + edit));
         await world.control('POST', 'faults', { method: 'PATCH', path: '/repos/acme/deleted-comment/issues/comments', times: 1, status: 404, body: { message: 'Not Found' } });

@@ -164,6 +164,13 @@ describe('resources', { concurrency: 2 }, () => {
         const told = await attack('memory', 'echo x >x; perl -e \'my @a; push @a, "x" x 10000000 while 1\'\n');
         assert.ok(['drafted', 'failed'].includes(told.shown.state), told.status);
     });
+    test('memory without end, and a good end all the same', async () => {
+        const eat = 'perl -e \'my @a; push @a, "x" x 10000000 while 1\'; exit 0\n';
+        failed(await attack('memory-unsaid', eat), /the agent changed nothing, and something that it ran was killed for want of memory/);
+        const told = await attack('memory-partly', `echo x >x; ${eat}`);
+        drafted(told);
+        assert.match(told.pull.body, /> - something that the agent ran was killed for want of memory in round 1/);
+    });
     test('output without end', async () => {
         const told = await attack('yes', 'echo x >x; yes "ghp_$(printf a1B2c3D4e5%.0s 1 2 3 4) @ann"\n',
             { '.draftd.yml': `agent: brief\n${checks}` }, 200000);
@@ -202,6 +209,7 @@ END
         assert.doesNotMatch(found, /101/);
         const flood = await attack('flood', `echo x >x; perl -e 'use Socket; for (1..5000) { socket(my $s, AF_UNIX, SOCK_STREAM, 0); connect($s, sockaddr_un("/draftd/door/socket")); syswrite($s, "GET / HTTP/1.1\\r\\n\\r\\n"); close $s }'; sleep 30`);
         failed(flood, /flooded its door/);
+        assert.match(world.cli('show', String(world.task(flood.repository).id)), /agent \(round 1\): script: cut off, /);
     });
     test('what it leaves running does not touch the proof', async () => {
         // it begins once the agent has ended: what it did before would be the agent's own change

@@ -26,6 +26,7 @@ test('a signed request becomes a branch and a draft that `show` shows', async ()
     assert.equal(git('-C', path, 'show', `${shown.draft.branch}:notes.txt`), 'a line');
     assert.equal(git('-C', path, 'rev-parse', shown.draft.branch), shown.draft.head_commit);
     assert.match(world.cli('show', String(shown.id)), /Mend it/);
+    assert.doesNotMatch(world.cli('show', String(shown.id)), / $/m);
     assert.match(world.cli('logs', String(shown.id)), /work, agent \(round 1\): script/);
 });
 
@@ -140,7 +141,13 @@ test('`draftd run` leaves a branch in the checkout and touches nothing else', ()
 
     const red = run(checkout, '--check', 'echo never; exit 1', '--check', 'true', 'Write a line');
     assert.match(red.stdout, /^verdict +verified$/m, 'red before is not the change\'s fault');
-    assert.match(red.stdout, /^checks +check 1: was_red_before /m, 'nor hidden');
+    assert.match(red.stdout, /^checks +check 1: was red before /m, 'nor hidden');
+    assert.match(red.stdout, /\n--- proof, check: check 1\nnever\n--- exited 1 after /);
+    const [, hint] = /^`draftd (logs --run \d+)` shows all of it$/m.exec(red.stdout);
+    const env = runCommand(checkout)[1];
+    assert.match(execFileSync(draftd, hint.split(' '), env), /--- work, agent \(round 1\): script\n/);
+    assert.match(execFileSync(draftd, ['list', '--run'], env), / drafted +/);
+    assert.match(execFileSync(draftd, ['show', '--run', hint.split(' ')[2]], env), /was red before/);
 
     writeFileSync(join(checkout, '.draftd.yml'), 'cheks: []\n');
     git('-C', checkout, '-c', 'user.name=Ann', '-c', 'user.email=ann@example.org', 'commit', '-q', '-m', 'Err', '.draftd.yml');

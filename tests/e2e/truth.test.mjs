@@ -104,6 +104,19 @@ describe('a baseline', { concurrency: 4 }, () => {
         });
 });
 
+test('what the checks said of a change that was taken back is not shown beside the end', async () => {
+    const repository = await world.repository('taken-back', usual(
+        'if [ $DRAFTD_ROUND = 1 ]; then echo 41 >answer.txt; else echo 42 >answer.txt; fi\n'));
+    await world.label(repository);
+    const shown = await world.ended(repository);
+    assert.equal(shown.state, 'unchanged');
+    assert.equal(shown.runs[0].round, 2);
+    assert.deepEqual(shown.checks.map((check) => [check.baseline?.status, check.after?.status]), [['passed', 'not_run']]);
+    const [status] = await world.statuses(repository);
+    assert.match(status.body, /\*\*No change needed\*\*/);
+    assert.doesNotMatch(status.body, /After|❌/);
+});
+
 describe('what cuts a run off', { concurrency: 4 }, () => {
     let hurried;
     before(async () => { hurried = await World.start({ sandbox: { timeout_minutes: 1 } }); });

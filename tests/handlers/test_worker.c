@@ -108,6 +108,32 @@ TEST(while_the_engine_is_away_the_run_waits)
     world_close(&w);
 }
 
+/* As on a full disk: the log does not say that it waits for seconds when it waits for its lease. */
+TEST(a_run_that_cannot_be_given_back_waits_for_its_lease)
+{
+    struct world w;
+    char said[2000] = "";
+
+    open_bench(&w, NULL);
+    local_task(&w);
+    world_exec(&w, "CREATE TRIGGER full BEFORE UPDATE OF waiting_since_ms ON run BEGIN"
+                   " SELECT RAISE(FAIL, 'database or disk is full'); END");
+    FILE *log = tmpfile();
+    CHECK(log);
+    log_set_level(LOG_WARNING);
+    log_set_fd(fileno(log));
+    CHECK_INT(turn(&w), 0);
+    log_set_fd(STDERR_FILENO);
+    rewind(log);
+    const size_t got = fread(said, 1, sizeof(said) - 1, log);
+    CHECK(got > 0);
+    CHECK_CONTAINS(said, "event=run_not_ended task=1 run=1 again_within_ms=60000 reason=\"no container engine ");
+    CHECK_CONTAINS(said, "database or disk is full");
+    CHECK(!strstr(said, "run_waits"));
+    (void)fclose(log);
+    world_close(&w);
+}
+
 TEST(the_longer_it_waits_the_less_often_it_tries)
 {
     static const struct {
@@ -147,9 +173,29 @@ TEST(the_thread_is_told_of_what_lasts)
     CHECK_STORED(&w, RUN_NOW, QUEUED_UNSPENT);
     CHECK_INT(world_int(&w, "SELECT count(*) FROM outbox WHERE body LIKE '%Waiting%'"), 0);
     world_exec(&w, "UPDATE run SET not_before_ms = 0,"
-                   " waiting_since_ms = waiting_since_ms - 5 * 60000");
+                   " waiting_since_ms = waiting_since_ms - 30000");
     CHECK_INT(turn(&w), 0);
     CHECK_STORED_CONTAINS(&w, LAST_STATUS, "**Waiting** for ");
+    CHECK_INT(world_int(&w, "SELECT count(*) FROM outbox"), 1);
+    world_close(&w);
+}
+
+/* Trying again is no news: the status is not edited to and fro. */
+TEST(what_lasts_is_told_once)
+{
+    struct world w;
+
+    open_bench(&w, NULL);
+    hub_task(&w);
+    CHECK_INT(turn(&w), 0);
+    for (int i = 0; i < 3; i++) {
+        world_exec(&w, "UPDATE run SET not_before_ms = 0,"
+                       " waiting_since_ms = waiting_since_ms - 30000");
+        CHECK_INT(turn(&w), 0);
+        CHECK_STORED_CONTAINS(&w, LAST_STATUS, "**Waiting** for ");
+        CHECK_INT(world_int(&w, "SELECT count(*) FROM outbox"), 1);
+        world_exec(&w, "UPDATE outbox SET state = 1"); /* sent */
+    }
     world_close(&w);
 }
 

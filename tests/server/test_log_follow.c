@@ -247,7 +247,7 @@ TEST(steps_follow_each_other_also_those_without_output)
     follow(&log);
     CHECK_SHOWN("\n--- work, setup: setup 1\n--- exited 3 after 1.5 s\n"
                 "\n--- work, baseline: test\nno\n--- signaled 9 after 1.5 s\n"
-                "\n--- work, check (round 1): lint\n--- timed_out after 1.5 s\n");
+                "\n--- work, check (round 1): lint\n--- timed out after 1.5 s\n");
     begin_step(&f, 1, STEP_CHECK, 1, "more");
     follow(&log);
     CHECK_SHOWN("\n--- work, check (round 1): more\n");

@@ -491,9 +491,9 @@ TEST(a_replay_says_what_it_did_or_would_do)
     CHECK_STORED(&w, STATES, "0 0 0");
     CHECK_INT(world_int(&w, "SELECT count(*) FROM task"), 0);
 
-    CHECK_REPLAY(&w, labeled, false, "did start github:acme/api#42 for octocat\n");
+    CHECK_REPLAY(&w, labeled, false, "started github:acme/api#42 for octocat\n");
     CHECK_INT(world_int(&w, "SELECT count(*) FROM task"), 1);
-    CHECK_REPLAY(&w, closed, false, "did cancel github:acme/api#42 for octocat\n");
+    CHECK_REPLAY(&w, closed, false, "cancelled github:acme/api#42 for octocat\n");
     CHECK_INT(world_int(&w, "SELECT state FROM task"), TASK_CANCELED);
     CHECK_STORED(&w, STATES, "0 1 1");
     world_check_api(&w);

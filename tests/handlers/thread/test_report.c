@@ -94,7 +94,7 @@ TEST(status_of_a_local_task_names_commands)
     CHECK_CONTAINS(live, "`draftd cancel 7` stops it.");
     task.state = TASK_FAILED;
     auto_free char *ended = status_of(&input);
-    CHECK_CONTAINS(ended, "`draftd retry 7` tries again.");
+    CHECK_CONTAINS(ended, "When that is mended, `draftd retry 7` tries again.");
 }
 
 TEST(status_names_every_stage)
@@ -168,7 +168,7 @@ TEST(status_drafted)
     auto_free char *report = status_of(&input);
     CHECK_CONTAINS(report,
                    MARKER "\n**Draft ready**: [pull request 43](https://example.org/acme/api/"
-                          "pull/43).\n\n**Verified**: setup and all 2 checks passed on `abc1234` "
+                          "pull/43).\n\n**Verified**: all 2 checks passed on `abc1234` "
                           "in a fresh container. `test` was red before and is green now.\n");
     CHECK_CONTAINS(report, "> [!WARNING]\n> - 61 files are changed\n");
     CHECK_CONTAINS(report, "| Check | Before | After | Fresh container | Verdict |\n");
@@ -202,7 +202,12 @@ TEST(status_failed)
     auto_free char *report = status_of(&input);
     CHECK_CONTAINS(report, "**Failed**: setup failed on the base commit (exit status 2).\n");
     CHECK_CONTAINS(report, "Last lines of output:\n\n```text\nnpm ERR!\nno such package\n```\n");
-    CHECK_CONTAINS(report, "To try again, mention `@draftd`");
+    CHECK_CONTAINS(report, "When that is mended, mention `@draftd` to try again.\n");
+    CHECK(!strstr(report, "should be different"));
+
+    run.stage = STAGE_AGENT; /* other words may help an agent */
+    auto_free char *agent = status_of(&input);
+    CHECK_CONTAINS(agent, "To try again, mention `@draftd` and say what should be different.\n");
 }
 
 TEST(status_of_a_broken_repository_file)
@@ -243,12 +248,18 @@ TEST(status_unchanged_held_and_canceled)
     task.state = TASK_HELD;
     input.detail = ".github/workflows/ci.yml: protected by \".github/**\", was changed";
     auto_free char *held = status_of(&input);
-    CHECK_CONTAINS(held, "**Held back**: the change was not pushed");
+    CHECK_CONTAINS(held, "**Held back**: nothing was pushed, because of what the change holds or "
+                         "touches.\n");
+    CHECK_CONTAINS(held, "mention `@draftd` and say what the change should leave alone.\n");
     CHECK_CONTAINS(held,
                    "- .github/workflows/ci.yml: protected by \".github/\\*\\*\", was changed\n");
 
-    task.state = TASK_CANCELED;
     input.detail = NULL;
+    task.reason = text("the change was refused: commit abc1234: 'x': its name is not allowed");
+    auto_free char *refused = status_of(&input);
+    CHECK_CONTAINS(refused, "\n\nThe change was refused: commit abc1234: 'x': its name");
+
+    task.state = TASK_CANCELED;
     task.reason = text("the issue was closed");
     auto_free char *closed = status_of(&input);
     CHECK_CONTAINS(closed, "**Cancelled**: the issue was closed.\n");
@@ -314,7 +325,7 @@ TEST(body_says_verdict_and_size_first)
     draft_init(&draft);
     auto_free char *body = body_of(&draft.input);
     CHECK(str_starts_with(body,
-                          MARKER "\n**Verified**: setup and all 3 checks passed on `abc1234` in a "
+                          MARKER "\n**Verified**: all 3 checks passed on `abc1234` in a "
                                  "fresh container.\n5 files changed, +12 −1, in 2 rounds of the "
                                  "agent.\n"));
     CHECK_CONTAINS(body,
@@ -393,12 +404,12 @@ TEST(body_counts_what_passed)
     draft.checks[2] = make_check("e2e", CHECK_VERDICT_FLAKY);
     auto_free char *several = body_of(&draft.input);
     CHECK_CONTAINS(several,
-                   "**Verified**: setup and 2 of 3 checks passed on `abc1234` in a fresh "
+                   "**Verified**: 2 of 3 checks passed on `abc1234` in a fresh "
                    "container. `lint` was red before this change and still is. `e2e` is flaky: "
                    "red, then green on one more try.\n");
     draft.list.count = 1;
     auto_free char *one = body_of(&draft.input);
-    CHECK_CONTAINS(one, "**Verified**: setup and the check `test` passed on `abc1234`");
+    CHECK_CONTAINS(one, "**Verified**: the check `test` passed on `abc1234`");
 }
 
 TEST(body_without_checks_or_link)

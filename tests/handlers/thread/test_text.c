@@ -418,6 +418,15 @@ TEST(slug_is_a_branch_name)
     CHECK_STR(apply_slug(&buf, "Fix the  Sum() of -- things!"), "fix-the-sum-of-things");
     CHECK_STR(apply_slug(&buf, "../..//.lock"), "lock");
     CHECK_STR(apply_slug(&buf, "日本語"), "task");
+    CHECK_STR(apply_slug(&buf, "Déjà vu"), "deja-vu");
+    CHECK_STR(apply_slug(&buf, "De\u0301ja\u0300 vu"), "deja-vu"); /* with marks of their own */
+    CHECK_STR(apply_slug(&buf, "ÀÖØÝßàöøÿ×÷"), "aooyssaooy");
+    CHECK_STR(apply_slug(&buf, "Žluťoučký kůň, ſ"), "zlutoucky-kun-s");
+    CHECK_STR(apply_slug(&buf, "Æther œuvre Þór ıI Łódź IJs"), "aether-oeuvre-thor-ii-lodz-ijs");
+    CHECK_STR(apply_slug(&buf, "Țară și Ωmega"), "tara-si-mega");
+    CHECK_STR(apply_slug(&buf, "\u0301\xc3"), "task");
+    CHECK_STR(apply_slug(&buf, "012345678901234567890123456789012345678æ"),
+              "012345678901234567890123456789012345678a");
     CHECK_STR(apply_slug(&buf, ""), "task");
     CHECK_STR(apply_slug(&buf, NULL), "task");
     CHECK_STR(apply_slug(&buf, "---"), "task");

@@ -45,6 +45,24 @@ send_next(struct db *db, int64_t now_ms, const char *body)
     CHECK_OK(outbox_sent(db, message->id, message->body, &err), err);
 }
 
+/* Nobody sees a difference. */
+TEST(a_status_that_was_sent_is_not_owed_again)
+{
+    struct fixture f;
+
+    fixture_begin(&f);
+    const int64_t task = fixture_task(f.db, "a");
+    put(f.db, "a", OUTBOX_STATUS, task, "working");
+    send_next(f.db, 2000, "working");
+    put(f.db, "a", OUTBOX_STATUS, task, "working");
+    CHECK_INT(fixture_int(f.db, "SELECT count(*) FROM outbox"), 1);
+    put(f.db, "a", OUTBOX_STATUS, task, "waiting");
+    send_next(f.db, 2000, "waiting");
+    put(f.db, "a", OUTBOX_STATUS, task, "working");
+    send_next(f.db, 2000, "working");
+    fixture_done(&f);
+}
+
 /* Else the last word would be given up for the age of the text that it replaced. */
 TEST(a_replaced_status_is_as_old_as_its_text)
 {
