@@ -165,16 +165,16 @@ wait_for(struct work *work, const struct err *cause, bool spent, struct err *err
     if (pause_ms > MOST_RETRY_MS)
         pause_ms = MOST_RETRY_MS;
     const int r = store_transact(work->app->store, store_give_back,
-                          &(struct give_back_work){
-                              .work = work,
-                              .how = {.not_before_ms = now_ms + pause_ms,
-                                      .waiting_since_ms = since_ms,
-                                      .spent = spent,
-                                      .detail = cause->msg},
-                              .waiting_for = waited_ms >= TELL_AFTER_MS ? cause->msg : NULL,
-                              .now_ms = now_ms,
-                          },
-                          err);
+                                 &(struct give_back_work){
+                                     .work = work,
+                                     .how = {.not_before_ms = now_ms + pause_ms,
+                                             .waiting_since_ms = since_ms,
+                                             .spent = spent,
+                                             .detail = cause->msg},
+                                     .waiting_for = waited_ms >= TELL_AFTER_MS ? cause->msg : NULL,
+                                     .now_ms = now_ms,
+                                 },
+                                 err);
     if (!r)
         log_warning("run_waits", kv_int("task", work->task->id), kv_int("run", work->run->id),
                     kv_int("for_ms", pause_ms), kv_str("reason", cause->msg));

@@ -127,7 +127,9 @@ TEST(a_run_that_cannot_be_given_back_waits_for_its_lease)
     rewind(log);
     const size_t got = fread(said, 1, sizeof(said) - 1, log);
     CHECK(got > 0);
-    CHECK_CONTAINS(said, "event=run_not_ended task=1 run=1 again_within_ms=60000 reason=\"no container engine ");
+    CHECK_CONTAINS(
+        said,
+        "event=run_not_ended task=1 run=1 again_within_ms=60000 reason=\"no container engine ");
     CHECK_CONTAINS(said, "database or disk is full");
     CHECK(!strstr(said, "run_waits"));
     (void)fclose(log);
