@@ -20,7 +20,7 @@
 
 #define FIRST_RETRY_MS (5 * MS_PER_SECOND)
 #define MOST_RETRY_MS (5 * MS_PER_MINUTE)
-#define TELL_AFTER_MS (30 * MS_PER_SECOND) /* something is away: the thread is told */
+#define TELL_AFTER_MS (5 * MS_PER_MINUTE) /* something is away: the thread is told */
 #define MOST_TRIES 5 /* those, and those that ended with the process and left no word */
 
 struct worker {
