@@ -22,7 +22,7 @@
 
 #define FIRST_RETRY_MS (5 * MS_PER_SECOND)
 #define MOST_RETRY_MS (5 * MS_PER_MINUTE)
-#define TELL_AFTER_MS (30 * MS_PER_SECOND) /* something is away: the thread is told */
+#define TELL_AFTER_MS (5 * MS_PER_MINUTE) /* something is away: the thread is told */
 #define MOST_TRIES 5 /* those, and those that ended with the process and left no word */
 
 struct worker {
@@ -181,16 +181,16 @@ wait_for(struct work *work, const struct err *cause, bool spent, struct err *err
     if (pause_ms > MOST_RETRY_MS)
         pause_ms = MOST_RETRY_MS;
     const int r = store_transact(work->app->store, store_give_back,
-                          &(struct give_back_work){
-                              .work = work,
-                              .how = {.not_before_ms = now_ms + pause_ms,
-                                      .waiting_since_ms = since_ms,
-                                      .spent = spent,
-                                      .detail = cause->msg},
-                              .waiting_for = waited_ms >= TELL_AFTER_MS ? cause->msg : NULL,
-                              .now_ms = now_ms,
-                          },
-                          err);
+                                 &(struct give_back_work){
+                                     .work = work,
+                                     .how = {.not_before_ms = now_ms + pause_ms,
+                                             .waiting_since_ms = since_ms,
+                                             .spent = spent,
+                                             .detail = cause->msg},
+                                     .waiting_for = waited_ms >= TELL_AFTER_MS ? cause->msg : NULL,
+                                     .now_ms = now_ms,
+                                 },
+                                 err);
     if (!r)
         log_warning("run_waits", kv_int("task", work->task->id), kv_int("run", work->run->id),
                     kv_int("for_ms", pause_ms), kv_str("reason", cause->msg));

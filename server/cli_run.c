@@ -317,8 +317,8 @@ print_failures(const struct result_work *result)
 static int
 print_result(const struct app *app, int64_t id)
 {
-    AUTO_DONE(result_work_done) struct result_work result = {
-        .id = id, .failures = STRBUF_INIT(FAILURES_BYTES)};
+    AUTO_DONE(result_work_done)
+    struct result_work result = {.id = id, .failures = STRBUF_INIT(FAILURES_BYTES)};
     struct err error = {0};
 
     if (store_read(app->store, load_result, &result, &error))

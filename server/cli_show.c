@@ -273,8 +273,7 @@ print_json(const struct view *view)
 static int
 read_options(int argc, char **argv, struct cli *cli, int64_t *ret_id)
 {
-    static const struct option known[] = {CLI_COMMON_OPTIONS, CLI_RUN_OPTION, CLI_JSON_OPTION,
-                                         {0}};
+    static const struct option known[] = {CLI_COMMON_OPTIONS, CLI_RUN_OPTION, CLI_JSON_OPTION, {0}};
     int option;
 
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {

@@ -333,8 +333,7 @@ checks_forget(struct work *work, enum check_phase phase, struct err *err)
     const struct check_execution none = {.status = CHECK_NOT_RUN};
 
     for (size_t i = 0; i < work->settings->check_count; i++) {
-        const int r =
-            record_execution(work, &work->settings->checks[i], phase, &none, NULL, err);
+        const int r = record_execution(work, &work->settings->checks[i], phase, &none, NULL, err);
         if (r)
             return r;
     }

@@ -226,7 +226,8 @@ look_for_more(
 }
 
 /* An agent that fails, or runs out of memory, and leaves nothing is a failure; one that just leaves
- * nothing says that nothing is needed. What the checks said of an earlier round's change is not true of what is there now. */
+ * nothing says that nothing is needed. What the checks said of an earlier round's change is not
+ * true of what is there now. */
 static int
 conclude_unchanged(struct work *work, const struct work_step_result *agent, struct err *err)
 {

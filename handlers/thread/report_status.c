@@ -234,8 +234,9 @@ append_last_word(struct strbuf *buf, const struct report_input *input)
                     input->task->draft_number ? "" : ", so there is no pull request");
         return;
     case TASK_HELD:
-        strbuf_add_str(buf, "**Held back**: nothing was pushed, because of what the change holds or "
-                            "touches.\n");
+        strbuf_add_str(buf,
+                       "**Held back**: nothing was pushed, because of what the change holds or "
+                       "touches.\n");
         if (!input->detail && reason) {
             strbuf_add_char(buf, '\n');
             append_sentence(buf, reason);
@@ -251,7 +252,8 @@ append_last_word(struct strbuf *buf, const struct report_input *input)
     }
 }
 
-/* Failures but the agent's own are somebody's to mend: of the repository or of this installation. */
+/* Failures but the agent's own are somebody's to mend: of the repository or of this installation.
+ */
 static bool
 is_to_be_mended(const struct report_input *input)
 {

@@ -412,13 +412,14 @@ static const struct {
     uint32_t letter;
     const char *ascii;
 } other_letters[] = {
-    {0xC6, "ae"},  {0xDE, "th"},  {0xDF, "ss"},  {0xE6, "ae"}, {0xFE, "th"}, {0x132, "ij"},
-    {0x133, "ij"}, {0x152, "oe"}, {0x153, "oe"}, {0x218, "s"}, {0x219, "s"}, {0x21A, "t"},
-    {0x21B, "t"},
+    {0xC6, "ae"},  {0xDE, "th"},  {0xDF, "ss"},  {0xE6, "ae"},  {0xFE, "th"},
+    {0x132, "ij"}, {0x133, "ij"}, {0x152, "oe"}, {0x153, "oe"}, {0x218, "s"},
+    {0x219, "s"},  {0x21A, "t"},  {0x21B, "t"},
 };
 
 /* What stands for a character in a name: small letters and digits; "-" for what does not belong
- * there, nothing for a mark that belongs to the letter before it. `one` has room for a character. */
+ * there, nothing for a mark that belongs to the letter before it. `one` has room for a character.
+ */
 static const char *
 slug_of(uint32_t c, char one[2])
 {

@@ -45,6 +45,7 @@ void text_append_tail(struct strbuf *buf, struct bytes output, size_t max_lines,
  * invisible characters are removed, Markdown is left as it is. */
 void text_append_line(struct strbuf *buf, const char *text, size_t max_bytes);
 
-/* Append a name for a branch: lower-case ASCII letters, digits and single '-', at most 40, never at an
- * end; Latin letters lose their marks, other characters separate; "task" when nothing is left. */
+/* Append a name for a branch: lower-case ASCII letters, digits and single '-', at most 40, never at
+ * an end; Latin letters lose their marks, other characters separate; "task" when nothing is left.
+ */
 void text_append_slug(struct strbuf *buf, const char *text);

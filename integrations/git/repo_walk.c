@@ -360,8 +360,8 @@ check_parents(struct walk *walk,
         if (r)
             return r;
         if (git_commit_lookup(&parent, walk->source->all, &commit->parents[i]))
-            return err_set(err, ERR_INVALID, "its parent %.*s is missing or broken",
-                           SHORT_ID, git_oid_tostr_s(&commit->parents[i]));
+            return err_set(err, ERR_INVALID, "its parent %.*s is missing or broken", SHORT_ID,
+                           git_oid_tostr_s(&commit->parents[i]));
         root->olds[root->old_count++] = *git_commit_tree_id(parent);
     }
     return r;

@@ -127,7 +127,9 @@ TEST(a_run_that_cannot_be_given_back_waits_for_its_lease)
     rewind(log);
     const size_t got = fread(said, 1, sizeof(said) - 1, log);
     CHECK(got > 0);
-    CHECK_CONTAINS(said, "event=run_not_ended task=1 run=1 again_within_ms=60000 reason=\"no container engine ");
+    CHECK_CONTAINS(
+        said,
+        "event=run_not_ended task=1 run=1 again_within_ms=60000 reason=\"no container engine ");
     CHECK_CONTAINS(said, "database or disk is full");
     CHECK(!strstr(said, "run_waits"));
     (void)fclose(log);
@@ -173,7 +175,7 @@ TEST(the_thread_is_told_of_what_lasts)
     CHECK_STORED(&w, RUN_NOW, QUEUED_UNSPENT);
     CHECK_INT(world_int(&w, "SELECT count(*) FROM outbox WHERE body LIKE '%Waiting%'"), 0);
     world_exec(&w, "UPDATE run SET not_before_ms = 0,"
-                   " waiting_since_ms = waiting_since_ms - 30000");
+                   " waiting_since_ms = waiting_since_ms - 5 * 60000");
     CHECK_INT(turn(&w), 0);
     CHECK_STORED_CONTAINS(&w, LAST_STATUS, "**Waiting** for ");
     CHECK_INT(world_int(&w, "SELECT count(*) FROM outbox"), 1);
@@ -190,7 +192,7 @@ TEST(what_lasts_is_told_once)
     CHECK_INT(turn(&w), 0);
     for (int i = 0; i < 3; i++) {
         world_exec(&w, "UPDATE run SET not_before_ms = 0,"
-                       " waiting_since_ms = waiting_since_ms - 30000");
+                       " waiting_since_ms = waiting_since_ms - 5 * 60000");
         CHECK_INT(turn(&w), 0);
         CHECK_STORED_CONTAINS(&w, LAST_STATUS, "**Waiting** for ");
         CHECK_INT(world_int(&w, "SELECT count(*) FROM outbox"), 1);

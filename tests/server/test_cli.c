@@ -40,7 +40,7 @@ TEST(help_and_version_are_there)
     CHECK_STATUS(DRAFTD("version"), 0);
     CHECK(str_starts_with(strbuf_str(&out), "draftd " DRAFTD_VERSION "\n"));
     CHECK_STATUS(DRAFTD("--version"), 0);
-    static const char *const below[] = {"libgit2", "libcurl", "sqlite",  "libmicrohttpd",
+    static const char *const below[] = {"libgit2", "libcurl", "sqlite", "libmicrohttpd",
                                         "jansson", "libyaml", "openssl"};
     for (size_t i = 0; i < COUNT(below); i++) {
         auto_free char *line = str_printf("\n%s ", below[i]);
