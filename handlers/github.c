@@ -9,6 +9,7 @@
 #include "handlers/thread/comments.h"
 #include "handlers/thread/report.h"
 #include "integrations/github/github.h"
+#include "integrations/github/github_pacer.h"
 #include "server/base/str.h"
 #include "server/http/http.h"
 #include "server/store/delivery.h"
@@ -113,6 +114,7 @@ open_session(struct app *app,
         .token = settings->token,
         .login = settings->login,
         .stop = stop,
+        .pacer = app->pacer,
     };
     auto_free struct github_session *session = calloc(1, sizeof(*session));
 
@@ -123,6 +125,15 @@ open_session(struct app *app,
     if (r)
         return r;
     *ret_session = &TAKE(session)->base;
+    return 0;
+}
+
+int
+github_new_pacer(const struct settings *settings, struct github_pacer **ret_pacer, struct err *err)
+{
+    if (is_configured(settings) && !github_is_server(settings->github.api_url))
+        return github_pacer_new(ret_pacer, err);
+    *ret_pacer = NULL;
     return 0;
 }
 
