@@ -1,5 +1,4 @@
-/* See github.h. What goes out is in github_send.c, but for the draft, which looks for its own
- * earlier result first. Signatures: GitHub's documentation "Validating webhook deliveries". */
+/* See github.h. What goes out is in github_send.c and github_publish.c. Signatures: GitHub's documentation "Validating webhook deliveries". */
 #include "handlers/github.h"
 
 #include "handlers/app.h"
@@ -246,53 +245,6 @@ retry_after_ms(struct session *session)
     return github_retry_after_ms(github_client(session));
 }
 
-/* The open pull request of the task's own branch. A closed one stays closed: people decided. So
- * they did about one that they marked ready or described anew: its words are theirs. */
-static int
-find_or_create_pull(struct github *client,
-                    const struct task *task,
-                    const struct draft_request *request,
-                    struct github_pull *ret_pull,
-                    struct err *err)
-{
-    const struct github_pull_new wanted = {
-        .title = request->title,
-        .body = request->body,
-        .head = request->branch,
-        .base = request->base_branch,
-        .draft = true,
-    };
-    AUTO_DONE(github_pull_done) struct github_pull found = {0};
-    int r = github_find_pull(client, task->repository, request->branch, &found, err);
-
-    if (r == ERR_NOTFOUND)
-        return github_create_pull(client, task->repository, &wanted, ret_pull, err);
-    if (!r && found.draft && report_is_ours(found.body))
-        r = github_edit_pull(client, task->repository, found.number, request->title, request->body,
-                             err);
-    if (!r)
-        *ret_pull = TAKE_STRUCT(found);
-    return r;
-}
-
-static int
-put_draft(struct session *session,
-          const struct task *task,
-          const struct draft_request *request,
-          int64_t *ret_number,
-          char **ret_url,
-          struct err *err)
-{
-    AUTO_DONE(github_pull_done) struct github_pull pull = {0};
-    const int r = find_or_create_pull(github_client(session), task, request, &pull, err);
-
-    if (r)
-        return r;
-    *ret_number = pull.number;
-    *ret_url = TAKE(pull.url);
-    return 0;
-}
-
 const struct platform github_platform = {
     .name = "github",
     .path = "/webhooks/github",
@@ -309,6 +261,6 @@ const struct platform github_platform = {
     .read_thread = read_thread,
     .send = github_send,
     .retry_after_ms = retry_after_ms,
-    .put_draft = put_draft,
+    .put_draft = github_put_draft,
     .closes_issue = true,
 };

@@ -15,3 +15,10 @@ MUST_CHECK int github_send(struct session *session,
                            const struct outbox_message *message,
                            const struct task *task,
                            struct err *err);
+
+/* The platform's put_draft(). */
+MUST_CHECK int github_put_draft(struct session *session,
+                                const struct task *task,
+                                const struct draft_request *request,
+                                struct draft_made *ret_made,
+                                struct err *err);

@@ -56,7 +56,17 @@ struct draft_request {
     const char *branch;
     const char *base_branch;
     const char *head_commit;
+    bool ordinary; /* where drafts are refused: as an ordinary one, whose title says draft */
 };
+
+/* What came of it. */
+struct draft_made {
+    int64_t number;
+    char *url;    /* or NULL */
+    bool refused; /* nothing was done: the repository takes no drafts */
+};
+
+void draft_made_done(struct draft_made *made);
 
 struct platform {
     const char *name; /* "github" */
@@ -130,14 +140,14 @@ struct platform {
      */
     int64_t (*retry_after_ms)(struct session *session);
 
-    /* Find the task's open draft or make it, and give it this title and body. Writes number and URL
-     * (the caller's, free(); may be NULL). What people opened there, marked ready or described anew
-     * is left as it is. */
+    /* Find the task's open draft or make it, and give it this title and body. What people opened
+     * there, marked ready or described anew is left as it is. Where drafts are refused, nothing is
+     * done but to say so, unless the request is for an ordinary one.
+     * Owns: *ret_made is the caller's, draft_made_done(). */
     int (*put_draft)(struct session *session,
                      const struct task *task,
                      const struct draft_request *request,
-                     int64_t *ret_number,
-                     char **ret_url,
+                     struct draft_made *ret_made,
                      struct err *err);
 
     /* Is the origin an issue that a merged draft closes? */

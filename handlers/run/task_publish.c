@@ -12,6 +12,7 @@
 #include "server/store/store.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* The branch may be absent, where this run started from, or already where it belongs; anything else
  * is somebody's work. */
@@ -130,7 +131,7 @@ gather_evidence(struct work *work, struct evidence *evidence, struct err *err)
 }
 
 static int
-put_draft(struct work *work, int64_t *ret_number, char **ret_url, struct err *err)
+put_draft(struct work *work, bool ordinary, struct draft_made *ret_made, struct err *err)
 {
     AUTO_DONE(evidence_done) struct evidence evidence = {0};
     const struct platform *platform = work->session->platform;
@@ -139,7 +140,7 @@ put_draft(struct work *work, int64_t *ret_number, char **ret_url, struct err *er
     int r = gather_evidence(work, &evidence, err);
 
     if (!r)
-        r = report_draft_title(work->task, &title, err);
+        r = report_draft_title(work->task, ordinary, &title, err);
     if (!r)
         r = report_draft_body(
             &(struct report_draft_input){
@@ -160,8 +161,48 @@ put_draft(struct work *work, int64_t *ret_number, char **ret_url, struct err *er
                                                        .body = body,
                                                        .branch = work->task->branch,
                                                        .base_branch = work->task->base_branch,
-                                                       .head_commit = work->head},
-                               ret_number, ret_url, err);
+                                                       .head_commit = work->head,
+                                                       .ordinary = ordinary},
+                               ret_made, err);
+}
+
+static int
+store_flags(struct db *db, void *ctx, struct err *err)
+{
+    const struct work *work = ctx;
+    auto_free char *flags = NULL;
+    const int r = work_flags_json(work, &flags, err);
+    return r ? r : run_set_head(db, work->lease, work->head, work->summary, flags, err);
+}
+
+/* Said first of all: it can be merged by a click. A run taken up again has said it. */
+static int
+flag_ordinary(struct work *work, struct err *err)
+{
+    for (size_t i = 0; i < work->flag_count; i++)
+        if (strstr(work->flags[i], REPORT_ORDINARY_WORDS))
+            return 0;
+    const int r = work_flag(work, err,
+                            "drafts are not supported in this repository: " REPORT_ORDINARY_WORDS
+                            ", until somebody takes that off");
+    if (r)
+        return r;
+    char *flag = work->flags[work->flag_count - 1];
+    memmove(work->flags + 1, work->flags, (work->flag_count - 1) * sizeof(*work->flags));
+    work->flags[0] = flag;
+    return store_transact(work->app->store, store_flags, work, err);
+}
+
+static int
+open_draft(struct work *work, struct draft_made *ret_made, struct err *err)
+{
+    int r = put_draft(work, false, ret_made, err);
+
+    if (r || !ret_made->refused)
+        return r;
+    *ret_made = (struct draft_made){0};
+    r = flag_ordinary(work, err);
+    return r ? r : put_draft(work, true, ret_made, err);
 }
 
 struct draft_work {
@@ -184,8 +225,7 @@ store_draft(struct db *db, void *ctx, struct err *err)
 int
 task_publish(struct work *work, struct err *err)
 {
-    auto_free char *url = NULL;
-    int64_t number = 0;
+    AUTO_DONE(draft_made_done) struct draft_made made = {0};
     int r = work_progress(work, STAGE_PUBLISH, work->run->round, err);
 
     if (!r)
@@ -194,11 +234,11 @@ task_publish(struct work *work, struct err *err)
         return work_conclude(work, err, OUTCOME_FAILED, "the branch could not be pushed: %s",
                              err->msg);
     if (!r)
-        r = put_draft(work, &number, &url, err);
+        r = open_draft(work, &made, err);
     if (r)
         return r;
     struct draft_work draft = {
-        .work = work, .number = number, .url = url, .now_ms = clock_now_ms()};
+        .work = work, .number = made.number, .url = made.url, .now_ms = clock_now_ms()};
     r = store_transact(work->app->store, store_draft, &draft, err);
     return r ? r : work_conclude(work, err, OUTCOME_DRAFT, "a draft is open");
 }

@@ -42,8 +42,14 @@ struct report_input {
 MUST_CHECK int
 report_status(const struct report_input *input, char **ret_text, struct err *err);
 
-/* The draft's title: the task's title in one line, at most 200 bytes; "Task 7" when there is none. */
-MUST_CHECK int report_draft_title(const struct task *task, char **ret_title, struct err *err);
+/* What an ordinary pull request that stands for a draft is known by, where there are none: how its
+ * title begins, and words that its text holds. */
+#define REPORT_ORDINARY_TITLE "[draft] "
+#define REPORT_ORDINARY_WORDS "this is an ordinary pull request whose title says draft"
+
+/* The draft's title: the task's title in one line, at most 210 bytes; "Task 7" when there is none. */
+MUST_CHECK int
+report_draft_title(const struct task *task, bool ordinary, char **ret_title, struct err *err);
 
 /* What a question in a thread is answered with. */
 struct report_answer_input {

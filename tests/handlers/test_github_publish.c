@@ -3,6 +3,7 @@
 
 #include "handlers/github.h"
 #include "handlers/platform.h"
+#include "handlers/thread/report.h"
 
 #define PERMISSION                                                                                 \
     {.expect = ASKED_FOR_OCTOCAT, ANSWER("200 OK", "{\"permission\":\"write\"}")}
@@ -63,6 +64,137 @@ TEST(the_sessions_of_a_process_share_the_pace)
     CHECK(github_platform.retry_after_ms(other) > 80 * MS_PER_SECOND);
     github_platform.close(one);
     github_platform.close(other);
+    world_check_api(&w);
+    world_close(&w);
+}
+
+/* ---- drafts ---- */
+
+#define PULLS "/repos/acme/api/pulls"
+#define OURS "<!-- draftd:task=1 instance=ab12 -->\\n"
+#define PULL(number, title, body, draft)                                                           \
+    "{\"number\":" number ",\"html_url\":\"https://github.example/" number "\",\"title\":\"" title       \
+    "\",\"body\":\"" body "\",\"draft\":" draft                                                     \
+    ",\"head\":{\"ref\":\"draftd/42\",\"repo\":{\"id\":9}},\"base\":{\"repo\":{\"id\":9}}}"
+#define NO_PULLS {.expect = "GET " PULLS "?", ANSWER("200 OK", "[]")}
+#define NO_DRAFTS                                                                                  \
+    ANSWER("422 Unprocessable Entity",                                                             \
+           "{\"message\":\"Draft pull requests are not supported in this repository.\"}")
+#define EXISTS                                                                                     \
+    ANSWER("422 Unprocessable Entity",                                                             \
+           "{\"message\":\"Validation Failed\",\"errors\":[{\"message\":\"A pull request already "      \
+           "exists for acme:draftd/42.\"}]}")
+
+static int
+put(struct world *w, bool ordinary, struct draft_made *ret_made, struct err *err)
+{
+    const struct task task = {.id = 1, .repository = borrowed("acme/api")};
+    const struct draft_request request = {.title = ordinary ? "[draft] Mend it" : "Mend it",
+                                          .body = "text",
+                                          .branch = "draftd/42",
+                                          .base_branch = "main",
+                                          .head_commit = "c0ffee",
+                                          .ordinary = ordinary};
+    struct session *session = open_session(w);
+    const int r = github_platform.put_draft(session, &task, &request, ret_made, err);
+
+    github_platform.close(session);
+    return r;
+}
+
+/* Put a draft against a script, and look at what came of it. */
+#define CHECK_PUT(script, ordinary, expected_refused, expected_number)                             \
+    do {                                                                                           \
+        AUTO_DONE(draft_made_done) struct draft_made made = {0};                                   \
+        struct world w;                                                                            \
+        struct err err;                                                                            \
+        world_open(&w, script, COUNT(script));                                                     \
+        CHECK_OK(put(&w, ordinary, &made, &err), err);                                             \
+        world_check_api(&w);                                                                       \
+        CHECK_INT(made.refused, expected_refused);                                                 \
+        CHECK_INT(made.number, expected_number);                                                   \
+        world_close(&w);                                                                           \
+    } while (0)
+
+TEST(where_drafts_are_refused_it_is_said_and_nothing_made)
+{
+    static const struct fake_exchange script[] = {NO_PULLS, {.expect = "POST " PULLS " ", NO_DRAFTS}};
+
+    CHECK_PUT(script, false, true, 0);
+}
+
+TEST(an_ordinary_one_is_made_when_it_is_asked_for)
+{
+    static const struct fake_exchange script[] = {
+        NO_PULLS,
+        {.expect = "POST " PULLS " ",
+         ANSWER("201 Created", PULL("7", "[draft] Mend it", "text", "false"))}};
+    AUTO_DONE(draft_made_done) struct draft_made made = {0};
+    struct world w;
+    struct err err;
+
+    world_open(&w, script, COUNT(script));
+    CHECK_OK(put(&w, true, &made, &err), err);
+    world_check_api(&w);
+    CHECK_INT(made.number, 7);
+    CHECK_STR(made.url, "https://github.example/7");
+    CHECK_CONTAINS(fake_http_request(w.api, 1), "\"draft\":false");
+    CHECK_CONTAINS(fake_http_request(w.api, 1), "\"title\":\"[draft] Mend it\"");
+    world_close(&w);
+}
+
+/* What a later run finds: its words are renewed, and keep saying what it is. */
+TEST(an_ordinary_one_of_ours_is_kept_up_to_date_as_such)
+{
+    static const struct fake_exchange first[] = {
+        {.expect = "GET " PULLS "?",
+         ANSWER("200 OK", "[" PULL("7", "[draft] Mend it", OURS "x: " REPORT_ORDINARY_WORDS,
+                                   "false") "]")}};
+    static const struct fake_exchange second[] = {
+        {.expect = "GET " PULLS "?",
+         ANSWER("200 OK", "[" PULL("7", "[draft] Mend it", OURS "x: " REPORT_ORDINARY_WORDS,
+                                   "false") "]")},
+        {.expect = "PATCH " PULLS "/7 ", ANSWER("200 OK", PULL("7", "", "", "false"))}};
+
+    CHECK_PUT(first, false, true, 0);
+    CHECK_PUT(second, true, false, 7);
+}
+
+/* Marked ready where there are drafts, or given another title where there are none. */
+TEST(what_people_made_ready_is_theirs)
+{
+    static const struct fake_exchange ready[] = {
+        {.expect = "GET " PULLS "?",
+         ANSWER("200 OK", "[" PULL("7", "[draft] Mend it", OURS, "false") "]")}};
+    static const struct fake_exchange named[] = {
+        {.expect = "GET " PULLS "?",
+         ANSWER("200 OK", "[" PULL("7", "Mend it", OURS REPORT_ORDINARY_WORDS, "false") "]")}};
+
+    CHECK_PUT(ready, false, false, 7);
+    CHECK_PUT(named, false, false, 7);
+}
+
+TEST(one_that_is_there_already_is_taken_up)
+{
+    static const struct fake_exchange script[] = {
+        NO_PULLS,
+        {.expect = "POST " PULLS " ", EXISTS},
+        {.expect = "GET " PULLS "?", ANSWER("200 OK", "[" PULL("7", "x", OURS, "true") "]")},
+        {.expect = "PATCH " PULLS "/7 ", ANSWER("200 OK", PULL("7", "", "", "true"))}};
+
+    CHECK_PUT(script, false, false, 7);
+}
+
+TEST(one_that_is_there_and_not_shown_is_asked_for_again_later)
+{
+    static const struct fake_exchange script[] = {
+        NO_PULLS, {.expect = "POST " PULLS " ", EXISTS}, NO_PULLS};
+    AUTO_DONE(draft_made_done) struct draft_made made = {0};
+    struct world w;
+    struct err err;
+
+    world_open(&w, script, COUNT(script));
+    CHECK_INT(put(&w, false, &made, &err), ERR_REMOTE);
     world_check_api(&w);
     world_close(&w);
 }
