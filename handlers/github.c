@@ -19,11 +19,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-struct github_session {
-    struct session base;
-    struct github *client;
-};
-
 static bool
 is_configured(const struct settings *settings)
 {

@@ -1,9 +1,15 @@
-/* What a run publishes at GitHub, declared in github_session.h: the draft pull request. Each call
- * looks for its own earlier result first. */
+/* What a run publishes at GitHub, declared in github_session.h: the draft pull request, and what is
+ * said of its head. Each call looks for its own earlier result first. */
+#include "handlers/app.h"
 #include "handlers/github_session.h"
+#include "handlers/settings/settings.h"
+#include "handlers/thread/evidence.h"
 #include "handlers/thread/report.h"
 #include "integrations/github/github.h"
+#include "integrations/github/github_checks.h"
+#include "server/base/log.h"
 #include "server/base/str.h"
+#include "server/store/outbox.h"
 #include "server/store/task.h"
 
 #include <string.h>
@@ -91,4 +97,88 @@ github_put_draft(struct session *session,
                            request->branch);
     }
     return r ? r : take_up(client, task, request, &found, ret_made, err);
+}
+
+/* ---- evidence ---- */
+
+static int
+put_check(struct session *session,
+          const struct task *task,
+          const char *head,
+          const struct evidence_note *note,
+          struct err *err)
+{
+    static const char *const conclusions[] = {
+        [EVIDENCE_NEUTRAL] = "neutral",
+        [EVIDENCE_SUCCESS] = "success",
+        [EVIDENCE_FAILURE] = "failure",
+    };
+    struct github *client = github_client(session);
+    const struct github_check check = {.name = session->app->settings->bot.name,
+                                       .external_id = note->id,
+                                       .conclusion = conclusions[note->conclusion],
+                                       .title = note->title,
+                                       .summary = note->summary,
+                                       .text = note->text,
+                                       .url = note->url};
+    int64_t id;
+    /* a run that was taken up again owes it once more, whatever the count of attempts says */
+    const int r = github_find_check(client, task->repository, head, check.name, note->id, &id, err);
+
+    if (r == ERR_NOTFOUND)
+        return github_create_check(client, task->repository, head, &check, &id, err);
+    return r ? r : github_edit_check(client, task->repository, id, &check, err);
+}
+
+/* A status can be good or bad: where nothing was checked, nothing is said. */
+static int
+put_status(struct session *session,
+           const struct task *task,
+           const char *head,
+           const struct evidence_note *note,
+           struct err *err)
+{
+    const struct github_status status = {.state = note->conclusion == EVIDENCE_SUCCESS ? "success"
+                                                                                       : "failure",
+                                         .context = session->app->settings->bot.name,
+                                         .description = note->title,
+                                         .url = note->url};
+
+    if (note->conclusion == EVIDENCE_NEUTRAL)
+        return 0;
+    return github_set_status(github_client(session), task->repository, head, &status, err);
+}
+
+/* The draft has it all besides: it does no harm. */
+static void
+log_denial(struct session *session, const char *how, const struct err *denial)
+{
+    struct github_session *github = (struct github_session *)session;
+
+    if (!github->evidence_denied)
+        log_warning("evidence_denied", kv_str("mend", how), kv_str("error", denial->msg));
+    github->evidence_denied = true;
+}
+
+int
+github_send_evidence(struct session *session,
+                     const struct outbox_message *message,
+                     const struct task *task,
+                     struct err *err)
+{
+    const bool is_app = session->app->settings->github.app_id != 0;
+    AUTO_DONE(evidence_note_done) struct evidence_note note = {0};
+    int r = evidence_read(message->body, &note, err);
+
+    if (r)
+        return r;
+    r = is_app ? put_check(session, task, message->target, &note, err)
+               : put_status(session, task, message->target, &note, err);
+    if (r != ERR_DENIED)
+        return r;
+    log_denial(session,
+               is_app ? "give the App the permission Checks: read and write"
+                      : "give the token the permission Commit statuses: read and write",
+               err);
+    return 0;
 }

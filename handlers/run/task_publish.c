@@ -5,6 +5,7 @@
 #include "handlers/run/branch.h"
 #include "handlers/run/checks.h"
 #include "handlers/run/task_run.h"
+#include "handlers/thread/evidence.h"
 #include "handlers/thread/report.h"
 #include "server/base/clock.h"
 #include "server/base/str.h"
@@ -212,14 +213,23 @@ struct draft_work {
     int64_t now_ms;
 };
 
-/* Only the holder of the lease may say that there is a draft. */
+/* Only the holder of the lease may say that there is a draft, and what was found out about it. */
 static int
 store_draft(struct db *db, void *ctx, struct err *err)
 {
     const struct draft_work *draft = ctx;
-    const int r = run_check_lease(db, draft->work->lease, err);
-    return r ? r : task_set_draft(db, draft->work->task->id, draft->number, draft->url,
-                                  draft->now_ms, err);
+    const struct work *work = draft->work;
+    AUTO(task_free) struct task *task = NULL;
+    AUTO(run_free) struct run *run = NULL;
+    int r = run_check_lease(db, work->lease, err);
+
+    if (!r)
+        r = task_set_draft(db, work->task->id, draft->number, draft->url, draft->now_ms, err);
+    if (!r)
+        r = task_get(db, work->task->id, &task, err);
+    if (!r)
+        r = run_get(db, work->run->id, &run, err);
+    return r ? r : evidence_owe(db, work->app, task, run, draft->now_ms, err);
 }
 
 int

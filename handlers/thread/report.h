@@ -93,3 +93,13 @@ struct report_draft_input {
  * longest parts are cut with a line that says so. */
 MUST_CHECK int
 report_draft_body(const struct report_draft_input *input, char **ret_body, struct err *err);
+
+/* The evidence as it is said of the commit itself: a line, the verdict, and the table of checks
+ * (NULL: none was run). At most 100, 5 000 and 20 000 bytes.
+ * Owns: all are the caller's, free(). */
+MUST_CHECK int report_evidence(const struct run *run,
+                               const struct check_result_list *checks,
+                               char **ret_title,
+                               char **ret_summary,
+                               char **ret_text,
+                               struct err *err);

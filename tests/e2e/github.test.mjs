@@ -48,3 +48,101 @@ describe('an App', { concurrency: 4 }, () => {
         assert.equal((await world.pulls(repository)).length, 1);
     });
 });
+
+const granted = { contents: 'write', pull_requests: 'write', issues: 'write', metadata: 'read', checks: 'write' };
+const red = usual('echo 41 >answer.txt\n', { '.draftd.yml': 'rounds: 1\nchecks:\n  - { name: test, run: "sh test.sh" }\n' });
+const unchecked = usual('echo "a line" >>notes.txt\n', { '.draftd.yml': '' });
+
+function heads(world, repository) {
+    return world.branches(repository).map((branch) => git('-C', world.bare(repository), 'rev-parse', branch));
+}
+
+describe('the evidence on the head, as an App', { concurrency: 4 }, () => {
+    let world;
+    before(async () => { world = await World.start({ permissions: granted }); });
+    after(() => world.stop());
+
+    for (const [name, files, conclusion, title, text] of [
+        ['green', notes, 'success', 'Verified: 1 of 1 checks passed', /\| Check \| Before \| After \| Fresh container \| Verdict \|\n.*\n\| `test` \|.*exit 0/],
+        ['red', red, 'failure', 'Not verified: 0 of 1 checks passed', /\| `test` \|.*exit 1.*\*\*failed\*\*/],
+        ['none', unchecked, 'neutral', 'No checks configured: nothing was verified', null],
+    ])
+        test(`is a check run: ${name}`, async () => {
+            const repository = await world.repository(`check-${name}`, files);
+            await world.label(repository);
+            assert.equal((await world.ended(repository)).state, 'drafted');
+            const [check, ...more] = (await world.state(repository)).check_runs;
+            assert.deepEqual(more, []);
+            assert.equal(check.name, 'draftd');
+            assert.equal(check.head_sha, heads(world, repository)[0]);
+            assert.equal(check.conclusion, conclusion);
+            assert.equal(check.output.title, title);
+            assert.match(check.output.summary, new RegExp(title.split(':')[0]));
+            if (text)
+                assert.match(check.output.text, text);
+            assert.ok(check.details_url.endsWith(`/pull/${(await world.pulls(repository))[0].number}`), check.details_url);
+        });
+
+    test('is one for each published head', async () => {
+        const repository = await world.repository('check-again', notes);
+        await world.label(repository);
+        await world.ended(repository);
+        const [first] = heads(world, repository);
+        await world.label(repository);
+        await until('the second run', () => world.show(repository).runs[1]?.state === 'ended');
+        await world.ended(repository);
+        const { check_runs } = await world.state(repository);
+        assert.deepEqual(check_runs.map((check) => check.head_sha), [first, ...heads(world, repository)]);
+        assert.notEqual(check_runs[0].external_id, check_runs[1].external_id);
+    });
+});
+
+test('the evidence on the head is there once, also after kill -9', async () => {
+    const world = await World.start({ permissions: granted });
+    const repository = await world.repository('check-kill', notes);
+    await world.control('POST', 'faults', { method: 'POST', path: '/check-runs$', after: true, hang: true });
+    await world.label(repository);
+    await until('the check run', async () => (await world.state(repository)).check_runs.length === 1);
+    await until('the last word', async () => /Draft ready/.test((await world.statuses(repository))[0]?.body));
+    await world.restart();
+    await world.ended(repository);
+    const { check_runs } = await world.state(repository);
+    assert.equal(check_runs.length, 1);
+    assert.equal(check_runs[0].history.length, 2, 'it was found and said again');
+    await world.stop();
+});
+
+test('without the permission the evidence is missing there only, which is logged once', async () => {
+    const world = await World.start();
+    for (const name of ['denied-1', 'denied-2']) {
+        const repository = await world.repository(name, notes);
+        await world.label(repository);
+        assert.equal((await world.ended(repository)).state, 'drafted');
+        assert.deepEqual((await world.state(repository)).check_runs, []);
+    }
+    await world.logged(/event=evidence_denied .*Checks: read and write/);
+    assert.equal(world.log.split('event=evidence_denied').length, 2);
+    assert.doesNotMatch(world.log, /event=message_failed/);
+    await world.stop();
+});
+
+describe('a machine user', { concurrency: 4 }, () => {
+    let world;
+    before(async () => { world = await World.start({ app: false }); });
+    after(() => world.stop());
+
+    for (const [name, files, states] of [['green', notes, ['success']], ['red', red, ['failure']], ['none', unchecked, []]])
+        test(`says it in a commit status: ${name}`, async () => {
+            const repository = await world.repository(`status-${name}`, files);
+            await world.label(repository);
+            assert.equal((await world.ended(repository)).state, 'drafted');
+            const { statuses, check_runs } = await world.state(repository);
+            assert.deepEqual(check_runs, []);
+            assert.deepEqual(statuses.map((status) => status.state), states);
+            for (const status of statuses) {
+                assert.equal(status.sha, heads(world, repository)[0]);
+                assert.equal(status.context, 'draftd');
+                assert.match(status.description, /erified: \d of 1 checks passed/);
+            }
+        });
+});

@@ -6,7 +6,9 @@
 #include "handlers/thread/report.h"
 
 #define PERMISSION                                                                                 \
-    {.expect = ASKED_FOR_OCTOCAT, ANSWER("200 OK", "{\"permission\":\"write\"}")}
+    {                                                                                              \
+        .expect = ASKED_FOR_OCTOCAT, ANSWER("200 OK", "{\"permission\":\"write\"}")                \
+    }
 
 static struct session *
 open_session(struct world *w)
@@ -73,16 +75,19 @@ TEST(the_sessions_of_a_process_share_the_pace)
 #define PULLS "/repos/acme/api/pulls"
 #define OURS "<!-- draftd:task=1 instance=ab12 -->\\n"
 #define PULL(number, title, body, draft)                                                           \
-    "{\"number\":" number ",\"html_url\":\"https://github.example/" number "\",\"title\":\"" title       \
-    "\",\"body\":\"" body "\",\"draft\":" draft                                                     \
+    "{\"number\":" number ",\"html_url\":\"https://github.example/" number "\",\"title\":\"" title \
+    "\",\"body\":\"" body "\",\"draft\":" draft                                                    \
     ",\"head\":{\"ref\":\"draftd/42\",\"repo\":{\"id\":9}},\"base\":{\"repo\":{\"id\":9}}}"
-#define NO_PULLS {.expect = "GET " PULLS "?", ANSWER("200 OK", "[]")}
+#define NO_PULLS                                                                                   \
+    {                                                                                              \
+        .expect = "GET " PULLS "?", ANSWER("200 OK", "[]")                                         \
+    }
 #define NO_DRAFTS                                                                                  \
     ANSWER("422 Unprocessable Entity",                                                             \
            "{\"message\":\"Draft pull requests are not supported in this repository.\"}")
 #define EXISTS                                                                                     \
     ANSWER("422 Unprocessable Entity",                                                             \
-           "{\"message\":\"Validation Failed\",\"errors\":[{\"message\":\"A pull request already "      \
+           "{\"message\":\"Validation Failed\",\"errors\":[{\"message\":\"A pull request already " \
            "exists for acme:draftd/42.\"}]}")
 
 static int
@@ -118,7 +123,8 @@ put(struct world *w, bool ordinary, struct draft_made *ret_made, struct err *err
 
 TEST(where_drafts_are_refused_it_is_said_and_nothing_made)
 {
-    static const struct fake_exchange script[] = {NO_PULLS, {.expect = "POST " PULLS " ", NO_DRAFTS}};
+    static const struct fake_exchange script[] = {NO_PULLS,
+                                                  {.expect = "POST " PULLS " ", NO_DRAFTS}};
 
     CHECK_PUT(script, false, true, 0);
 }
@@ -148,12 +154,12 @@ TEST(an_ordinary_one_of_ours_is_kept_up_to_date_as_such)
 {
     static const struct fake_exchange first[] = {
         {.expect = "GET " PULLS "?",
-         ANSWER("200 OK", "[" PULL("7", "[draft] Mend it", OURS "x: " REPORT_ORDINARY_WORDS,
-                                   "false") "]")}};
+         ANSWER("200 OK",
+                "[" PULL("7", "[draft] Mend it", OURS "x: " REPORT_ORDINARY_WORDS, "false") "]")}};
     static const struct fake_exchange second[] = {
         {.expect = "GET " PULLS "?",
-         ANSWER("200 OK", "[" PULL("7", "[draft] Mend it", OURS "x: " REPORT_ORDINARY_WORDS,
-                                   "false") "]")},
+         ANSWER("200 OK",
+                "[" PULL("7", "[draft] Mend it", OURS "x: " REPORT_ORDINARY_WORDS, "false") "]")},
         {.expect = "PATCH " PULLS "/7 ", ANSWER("200 OK", PULL("7", "", "", "false"))}};
 
     CHECK_PUT(first, false, true, 0);
@@ -196,6 +202,75 @@ TEST(one_that_is_there_and_not_shown_is_asked_for_again_later)
     world_open(&w, script, COUNT(script));
     CHECK_INT(put(&w, false, &made, &err), ERR_REMOTE);
     world_check_api(&w);
+    world_close(&w);
+}
+
+/* ---- evidence ---- */
+
+#define NOTE(conclusion)                                                                           \
+    "{\"id\":\"ab12/1/1\",\"conclusion\":\"" conclusion                                            \
+    "\",\"title\":\"1 of 1\",\"summary\":\"**So**\",\"url\":\"https://github.example/7\"}"
+
+static int
+send_note(struct world *w, const char *note, struct err *err)
+{
+    const struct task task = {.id = 1, .repository = borrowed("acme/api")};
+    const struct outbox_message message = {
+        .kind = OUTBOX_EVIDENCE, .target = borrowed("c0ffee"), .body = borrowed(note)};
+    struct session *session = open_session(w);
+    const int r = github_platform.send(session, &message, &task, err);
+
+    github_platform.close(session);
+    return r;
+}
+
+#define CHECK_SENT(script, note, expected)                                                         \
+    do {                                                                                           \
+        struct world w;                                                                            \
+        struct err err;                                                                            \
+        world_open(&w, script, COUNT(script));                                                     \
+        CHECK_INT(send_note(&w, note, &err), expected);                                            \
+        world_check_api(&w);                                                                       \
+        world_close(&w);                                                                           \
+    } while (0)
+
+#define STATUSES                                                                                   \
+    {                                                                                              \
+        .expect = "POST /repos/acme/api/statuses/c0ffee "
+
+TEST(a_machine_user_sets_a_status){
+    static const struct fake_exchange script[] = {STATUSES, ANSWER("201 Created", "{\"id\":1}")}};
+struct world w;
+struct err err;
+
+world_open(&w, script, COUNT(script));
+CHECK_OK(send_note(&w, NOTE("failure"), &err), err);
+world_check_api(&w);
+CHECK_CONTAINS(fake_http_request(w.api, 0), "\"state\":\"failure\"");
+CHECK_CONTAINS(fake_http_request(w.api, 0), "\"context\":\"draftd\"");
+world_close(&w);
+}
+
+TEST(a_permission_that_is_missing_does_no_harm_and_other_failures_stay){
+    static const struct fake_exchange denied[] = {
+        STATUSES, ANSWER("403 Forbidden", "{\"message\":\"Resource not accessible\"}")}};
+static const struct fake_exchange away[] = {STATUSES, ANSWER("502 Bad Gateway", "")}
+}
+;
+
+CHECK_SENT(denied, NOTE("success"), 0);
+CHECK_SENT(away, NOTE("success"), ERR_REMOTE);
+}
+
+TEST(what_is_no_evidence_is_refused)
+{
+    static const char *const notes[] = {"{}", "x", "{\"conclusion\":\"success\"}", NOTE("fine")};
+    struct world w;
+    struct err err;
+
+    world_open(&w, NULL, 0);
+    for (size_t i = 0; i < COUNT(notes); i++)
+        CHECK_INT(send_note(&w, notes[i], &err), ERR_INVALID);
     world_close(&w);
 }
 
