@@ -234,6 +234,42 @@ read_thread(struct session *session,
     return 0;
 }
 
+/* GitHub guards workflows apart from other files: they run with the repository's secrets. */
+static bool
+is_special_path(const char *path)
+{
+    return str_starts_with(path, ".github/workflows/");
+}
+
+/* What a machine user's token may do nobody tells. */
+static int
+may_push_special(struct session *session, const char *repository, char **ret_why, struct err *err)
+{
+    auto_free char *level = NULL;
+
+    if (session->app->settings->github.app_id == 0)
+        return 0;
+    const int r = github_granted(github_client(session), repository, "workflows", &level, err);
+    if (r || str_equal(level, "write") || str_equal(level, "admin"))
+        return r;
+    return str_set(ret_why,
+                   "which the GitHub App may not without the permission Workflows: read and write; "
+                   "give it that where it was made, accept that where it is installed, and ask "
+                   "again",
+                   err);
+}
+
+/* "refusing to allow a Personal Access Token to create or update workflow `PATH` without `workflow`
+ * scope"; of an App: "without `workflows` permission". */
+static const char *
+advise(const char *refusal)
+{
+    if (!strstr(refusal, "without `workflow"))
+        return NULL;
+    return "the credential may not change workflows; give a classic token the scope workflow, a "
+           "fine-grained one or the GitHub App the permission Workflows: read and write";
+}
+
 static int64_t
 retry_after_ms(struct session *session)
 {
@@ -257,5 +293,8 @@ const struct platform github_platform = {
     .send = github_send,
     .retry_after_ms = retry_after_ms,
     .put_draft = github_put_draft,
+    .is_special_path = is_special_path,
+    .may_push_special = may_push_special,
+    .advise = advise,
     .closes_issue = true,
 };

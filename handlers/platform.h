@@ -122,6 +122,20 @@ struct platform {
      * renewed. */
     void (*forget_source)(struct session *session, const char *repository);
 
+    /* Does a change of this path need a permission of its own?  May be NULL, as the next two are
+     * then: none does. */
+    bool (*is_special_path)(const char *path);
+
+    /* May such changes be pushed?  *ret_why: why not, and what to do, as the end of a sentence (the
+     * caller's, free()); NULL: they may, or nobody knows before the push. */
+    int (*may_push_special)(struct session *session,
+                            const char *repository,
+                            char **ret_why,
+                            struct err *err);
+
+    /* What to do about a push that was refused with these words; NULL: they say it all. */
+    const char *(*advise)(const char *refusal);
+
     /* Deliver what is owed. Looks for its own earlier result first when `message->attempts` is
      * over 1. NULL: nothing is ever owed to it. */
     int (*send)(struct session *session,

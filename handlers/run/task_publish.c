@@ -232,6 +232,16 @@ store_draft(struct db *db, void *ctx, struct err *err)
     return r ? r : evidence_owe(db, work->app, task, run, draft->now_ms, err);
 }
 
+static int
+conclude_refused(struct work *work, struct err *err)
+{
+    const struct platform *platform = work->session->platform;
+    const char *advice = platform->advise ? platform->advise(err->msg) : NULL;
+
+    return work_conclude(work, err, OUTCOME_FAILED, "%s%sthe branch could not be pushed: %s",
+                         advice ? advice : "", advice ? ": " : "", err->msg);
+}
+
 int
 task_publish(struct work *work, struct err *err)
 {
@@ -241,8 +251,7 @@ task_publish(struct work *work, struct err *err)
     if (!r)
         r = branch_with_remote(work, push_branch, NULL, err);
     if (r == ERR_CONFLICT || r == ERR_INVALID)
-        return work_conclude(work, err, OUTCOME_FAILED, "the branch could not be pushed: %s",
-                             err->msg);
+        return conclude_refused(work, err);
     if (!r)
         r = open_draft(work, &made, err);
     if (r)

@@ -1,4 +1,6 @@
 // What GitHub refuses, limits, moves and takes away, and what people see of it.
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 
 import { World, assert, git, until, usual } from './harness.mjs';
@@ -145,4 +147,69 @@ describe('a machine user', { concurrency: 4 }, () => {
                 assert.match(status.description, /erified: \d of 1 checks passed/);
             }
         });
+});
+
+describe('workflows', { concurrency: 4 }, () => {
+    const config = { '.draftd.yml': 'guard: { protect: [ ".draftd.yml" ] }\n', '.github/workflows/old.yml': 'on: push\n' };
+    const makes = usual('mkdir -p .github/workflows; echo "on: push # new" >.github/workflows/ci.yml\n', config);
+    let world, able, machine;
+    before(async () => {
+        [world, able, machine] = await Promise.all([World.start(),
+            World.start({ permissions: { ...granted, workflows: 'write' } }), World.start({ app: false })]);
+    });
+    after(() => Promise.all([world, able, machine].map((one) => one.stop())));
+    const pushes = async (where, repository) => (await where.control('GET', 'requests'))
+        .filter(({ method, url }) => method === 'POST' && url === `/${repository}.git/git-receive-pack`);
+
+    test('that the App may not change are found before the push', async () => {
+        const repository = await world.repository('flows', makes);
+        await world.label(repository);
+        const shown = await world.ended(repository);
+        assert.equal(shown.state, 'failed');
+        assert.match(shown.reason, /nothing was pushed: the change touches \.github\/workflows\/ci\.yml, .*Workflows: read and write/);
+        assert.match((await world.statuses(repository))[0].body, /Workflows: read and write/);
+        assert.deepEqual(await pushes(world, repository), []);
+    });
+
+    test('are found in a commit on the way as well', async () => {
+        const repository = await world.repository('flows-way', usual(
+            'mkdir -p .github/workflows; echo new >.github/workflows/ci.yml; git add -A; git commit -qm a; git rm -q .github/workflows/ci.yml; echo x >notes.txt; git add -A; git commit -qm b\n', config));
+        await world.label(repository);
+        assert.equal((await world.ended(repository)).state, 'failed');
+        assert.deepEqual(await pushes(world, repository), []);
+    });
+
+    test('that the base branch has already are no news', async () => {
+        const repository = await world.repository('flows-base', usual(`
+sha=$(grep -o "merge [0-9a-f]\\{40\\}" "$DRAFTD_PROMPT_FILE" | head -n 1 | cut -d" " -f2)
+if [ -n "$sha" ]; then git merge -q -m taken "$sha"; else echo "a line" >>notes.txt; fi
+`, config));
+        await world.label(repository);
+        assert.equal((await world.ended(repository)).state, 'drafted');
+        const work = `${world.dir}/more-flows`;
+        git('clone', '-q', world.bare(repository), work);
+        execFileSync('sh', ['-ec', `echo "on: push # other" >.github/workflows/ci.yml; git add -A
+            git -c user.name=a -c user.email=a@b commit -qm x; git push -q origin main`], { cwd: work });
+        await world.label(repository, { body: `Please merge ${git('-C', work, 'rev-parse', 'HEAD')}` });
+        await until('the second run', () => world.show(repository).runs[1]?.state === 'ended');
+        const shown = await world.ended(repository);
+        assert.equal(shown.state, 'drafted', shown.reason);
+        assert.equal(world.fileAt(repository, 'draftd/1-mend-it', '.github/workflows/ci.yml'), 'on: push # other');
+    });
+
+    test('that the App may change are pushed', async () => {
+        const repository = await able.repository('flows', makes);
+        await able.label(repository);
+        assert.equal((await able.ended(repository)).state, 'drafted');
+    });
+
+    test("that a machine user's token may not change are told in clear words", async () => {
+        const repository = await machine.repository('flows', makes);
+        const hook = `${machine.bare(repository)}/hooks/pre-receive`;
+        writeFileSync(hook, '#!/bin/sh\necho "refusing to allow a Personal Access Token to create or update workflow \\`.github/workflows/ci.yml\\` without \\`workflow\\` scope" >&2\nexit 1\n', { mode: 0o755 });
+        await machine.label(repository);
+        const shown = await machine.ended(repository);
+        assert.equal(shown.state, 'failed');
+        assert.match(shown.reason, /^the credential may not change workflows; give a classic token the scope workflow.*: the branch could not be pushed: .*refusing to allow/);
+    });
 });
