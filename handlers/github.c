@@ -181,11 +181,20 @@ find_source(struct session *session,
     return 0;
 }
 
-/* An installation token can be revoked at any time, and a permission given after it was minted. */
-static void
-forget_source(struct session *session, const char *repository)
+/* An installation token can be revoked at any time, and a permission given after it was minted. And
+ * git was seen to answer 404 to tokens of the new, stateless format, for what the classic one sees. */
+static bool
+forget_source(struct session *session, const char *repository, int refusal)
 {
-    github_forget_token(github_client(session), repository);
+    struct github *client = github_client(session);
+    struct err ignored;
+
+    if (session->app->settings->github.app_id == 0)
+        return false;
+    if (refusal == ERR_NOTFOUND)
+        return github_forget_stateless_token(client, repository, &ignored) == 0;
+    github_forget_token(client, repository);
+    return true;
 }
 
 struct thread_reading {

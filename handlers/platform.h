@@ -118,9 +118,10 @@ struct platform {
                   struct source *ret_source,
                   struct err *err);
 
-    /* The credentials of source() were refused: do not hand them out again.  May be NULL: they cannot be
-     * renewed. */
-    void (*forget_source)(struct session *session, const char *repository);
+    /* What source() handed out was refused with this code (ERR_AUTH; ERR_NOTFOUND): do not hand it
+     * out again, if there may be better.  Returns whether it is worth another try.  May be NULL:
+     * never. */
+    bool (*forget_source)(struct session *session, const char *repository, int refusal);
 
     /* Does a change of this path need a permission of its own?  May be NULL, as the next two are
      * then: none does. */

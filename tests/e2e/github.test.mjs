@@ -213,3 +213,26 @@ if [ -n "$sha" ]; then git merge -q -m taken "$sha"; else echo "a line" >>notes.
         assert.match(shown.reason, /^the credential may not change workflows; give a classic token the scope workflow.*: the branch could not be pushed: .*refusing to allow/);
     });
 });
+
+test('a run that is longer than the life of a token pushes with a fresh one', async () => {
+    const world = await World.start({ permissions: granted, token_minutes: 5 / 60 });
+    const repository = await world.repository('long', usual('sleep 8; echo "a line" >>notes.txt\n'));
+    await world.label(repository);
+    const shown = await world.ended(repository);
+    assert.equal(shown.state, 'drafted', shown.reason);
+    const ended = (await world.control('GET', 'state')).tokens.filter(({ kind, expires_at }) =>
+        kind === 'installation' && Date.parse(expires_at) < Date.now());
+    assert.ok(ended.length > 0, 'some had ended by then');
+    await world.stop();
+});
+
+test('where git does not take the new format of tokens, the classic one is asked for', async () => {
+    const world = await World.start({ permissions: granted });
+    const repository = await world.repository('classic', notes, { git_needs_classic: true });
+    await world.label(repository);
+    const shown = await world.ended(repository);
+    assert.equal(shown.state, 'drafted', shown.reason);
+    const refused = (await world.control('GET', 'requests')).filter(({ url, status }) => url.startsWith('/acme/classic.git') && status === 404);
+    assert.equal(refused.length, 1);
+    await world.stop();
+});

@@ -59,7 +59,7 @@ async function startStandIn(dir) {
 
 export class World {
     /// options: app (bool), config (YAML lines appended), profiles ([{name, command, timeout_minutes}]),
-    /// sandbox (more members), workers, permissions (of the App)
+    /// sandbox (more members), workers, permissions (of the App), token_minutes
     static async start(options = {}) {
         const world = new World();
         world.options = options;
@@ -92,7 +92,8 @@ export class World {
         for (const [name, contents] of Object.entries(files))
             writeFileSync(join(this.dir, name), contents, { mode: 0o600 });
         await this.control('POST', 'setup', {
-            app: { id: 4711, slug: 'draftd', public_key: publicKey, ...(this.options.permissions && { permissions: this.options.permissions }) },
+            app: { id: 4711, slug: 'draftd', public_key: publicKey,
+                ...(this.options.permissions && { permissions: this.options.permissions }), token_minutes: this.options.token_minutes ?? 60 },
             users: [{ login: 'ann' }, { login: 'eve' }, { login: 'draftd-bot' }],
             tokens: [{ token: files['github.token'], login: 'draftd-bot' }],
         });

@@ -84,6 +84,9 @@ export function serveGit(world, request, response, url, { fullName, service }) {
     const pushes = service === 'git-receive-pack' || url.searchParams.get('service') === 'git-receive-pack';
     if (!repository?.git_dir)
         return refuse(response, 404, 'Repository not found.');
+    const token = Buffer.from((request.headers.authorization ?? '').split(' ')[1] ?? '', 'base64').toString();
+    if (repository.git_needs_classic && /:ghs_\d+_/.test(token))
+        return refuse(response, 404, 'Repository not found.');
     if (!mayUse(world, repository, request.headers.authorization, pushes))
         return refuse(response, 401, 'Invalid username or token.', { 'www-authenticate': 'Basic realm="GitHub"' });
     if (pushes && repository.archived)
