@@ -279,6 +279,12 @@ advise(const char *refusal)
            "fine-grained one or the GitHub App the permission Workflows: read and write";
 }
 
+static const char *
+moved_to(struct session *session, const char *repository)
+{
+    return github_moved_to(github_client(session), repository);
+}
+
 static int64_t
 retry_after_ms(struct session *session)
 {
@@ -300,6 +306,7 @@ const struct platform github_platform = {
     .forget_source = forget_source,
     .read_thread = read_thread,
     .send = github_send,
+    .moved_to = moved_to,
     .retry_after_ms = retry_after_ms,
     .put_draft = github_put_draft,
     .is_special_path = is_special_path,

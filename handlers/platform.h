@@ -151,6 +151,13 @@ struct platform {
                        struct comments *ret_comments,
                        struct err *err);
 
+    /* The name that the platform says a repository has now, in what this session was told; NULL:
+     * not that it knows. Borrowed.  May be NULL: repositories do not move. */
+    const char *(*moved_to)(struct session *session, const char *repository);
+
+    /* What was away is said to be back: what is kept about its absence is forgotten.  May be NULL. */
+    void (*forget_absence)(struct app *app);
+
     /* How long to wait after send() or may() failed with ERR_LIMIT.  May be NULL: use the backoff.
      */
     int64_t (*retry_after_ms)(struct session *session);

@@ -194,10 +194,28 @@ flag_ordinary(struct work *work, struct err *err)
     return store_transact(work->app->store, store_flags, work, err);
 }
 
+/* Writing is not carried out under an old name. */
+static int
+put_draft_anywhere(struct work *work, struct draft_made *ret_made, struct err *err)
+{
+    struct err first = {0};
+    bool moved = false;
+    int r = put_draft(work, false, ret_made, &first);
+    const int followed = work_follow_move(work, &moved, err);
+
+    if (followed)
+        return followed;
+    if (r == ERR_NOTFOUND && moved && work_goes_on(work))
+        return put_draft(work, false, ret_made, err);
+    if (r)
+        *err = first;
+    return r;
+}
+
 static int
 open_draft(struct work *work, struct draft_made *ret_made, struct err *err)
 {
-    int r = put_draft(work, false, ret_made, err);
+    int r = put_draft_anywhere(work, ret_made, err);
 
     if (r || !ret_made->refused)
         return r;
@@ -254,8 +272,8 @@ task_publish(struct work *work, struct err *err)
         return conclude_refused(work, err);
     if (!r)
         r = open_draft(work, &made, err);
-    if (r)
-        return r;
+    if (r || !work_goes_on(work))
+        return work_goes_on(work) ? r : 0;
     struct draft_work draft = {
         .work = work, .number = made.number, .url = made.url, .now_ms = clock_now_ms()};
     r = store_transact(work->app->store, store_draft, &draft, err);

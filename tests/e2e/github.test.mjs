@@ -236,3 +236,52 @@ test('where git does not take the new format of tokens, the classic one is asked
     assert.equal(refused.length, 1);
     await world.stop();
 });
+
+for (const app of [true, false])
+    describe(`a repository that is renamed, ${app ? 'as an App' : 'as a machine user'}`, { concurrency: 4 }, () => {
+        let world;
+        before(async () => { world = await World.start({ app, permissions: { ...granted } }); });
+        after(() => world.stop());
+        const waits = usual('touch /tmp/ready; sleep 5; echo "a line" >>notes.txt\n');
+
+        async function rename(repository, full_name) {
+            world.repositories.set(full_name, world.bare(repository));
+            await world.control('POST', `repos/${repository}/rename`, { full_name });
+        }
+
+        test('while a run is under way: it is followed, and later deliveries find the task', async () => {
+            const repository = await world.repository('young', waits);
+            await world.label(repository);
+            await until('the agent', () => world.show(repository)?.runs[0].stage === 'agent');
+            await rename(repository, 'acme/older');
+            const shown = (await until('the move', () => world.task('acme/older')), await world.ended('acme/older'));
+            assert.equal(shown.state, 'drafted', shown.reason);
+            assert.equal((await world.pulls('acme/older')).length, 1);
+            assert.match((await world.statuses('acme/older'))[0].body, /Draft ready/);
+            assert.equal((await world.statuses('acme/older')).length, 1);
+            await world.label('acme/older');
+            await until('the second run', () => world.show('acme/older').runs[1]?.state === 'ended');
+            assert.equal((await world.ended('acme/older')).runs.length, 2);
+            assert.equal(world.tasks().filter((task) => /young|older/.test(task.repository)).length, 1);
+            assert.equal((await world.pulls('acme/older')).length, 1);
+        });
+
+        test('before a delivery of its old name is handled', async () => {
+            const repository = await world.repository('early', notes);
+            await rename(repository, 'acme/late');
+            await world.label(repository);
+            const shown = (await until('the move', () => world.task('acme/late')), await world.ended('acme/late'));
+            assert.equal(shown.state, 'drafted', shown.reason);
+            assert.equal((await world.pulls('acme/late')).length, 1);
+        });
+
+        test('to where draftd does not serve: it is told, and nothing is pushed', async () => {
+            const repository = await world.repository('leaves', notes);
+            await rename(repository, 'others/leaves');
+            await world.label(repository);
+            const shown = (await until('the move', () => world.task('others/leaves')), await world.ended('others/leaves'));
+            assert.equal(shown.state, 'failed');
+            assert.match(shown.reason, /called others\/leaves now, which is not in the configuration/);
+            assert.deepEqual(world.branches('others/leaves'), []);
+        });
+    });
