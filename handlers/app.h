@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+struct github_pacer;
 struct github_tokens;
 struct live;
 struct permissions;
@@ -29,6 +30,7 @@ struct app {
     const char *scratch_dir; /* for packs in transit */
     struct sandbox_host sandbox;
     struct github_tokens *tokens;    /* locks itself */
+    struct github_pacer *pacer; /* locks itself; NULL: GitHub sets no such limits */
     struct permissions *permissions; /* locks itself */
     struct live *live;               /* locks itself */
     struct stop *stop;               /* the process is to end */

@@ -1,5 +1,4 @@
-/* See github.h. What goes out is in github_send.c, but for the draft, which looks for its own
- * earlier result first. Signatures: GitHub's documentation "Validating webhook deliveries". */
+/* See github.h. What goes out is in github_send.c and github_publish.c. Signatures: GitHub's documentation "Validating webhook deliveries". */
 #include "handlers/github.h"
 
 #include "handlers/app.h"
@@ -9,6 +8,7 @@
 #include "handlers/thread/comments.h"
 #include "handlers/thread/report.h"
 #include "integrations/github/github.h"
+#include "integrations/github/github_pacer.h"
 #include "server/base/str.h"
 #include "server/http/http.h"
 #include "server/store/delivery.h"
@@ -18,11 +18,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-
-struct github_session {
-    struct session base;
-    struct github *client;
-};
 
 static bool
 is_configured(const struct settings *settings)
@@ -113,6 +108,7 @@ open_session(struct app *app,
         .token = settings->token,
         .login = settings->login,
         .stop = stop,
+        .pacer = app->pacer,
     };
     auto_free struct github_session *session = calloc(1, sizeof(*session));
 
@@ -123,6 +119,15 @@ open_session(struct app *app,
     if (r)
         return r;
     *ret_session = &TAKE(session)->base;
+    return 0;
+}
+
+int
+github_new_pacer(const struct settings *settings, struct github_pacer **ret_pacer, struct err *err)
+{
+    if (is_configured(settings) && !github_is_server(settings->github.api_url))
+        return github_pacer_new(ret_pacer, err);
+    *ret_pacer = NULL;
     return 0;
 }
 
@@ -176,11 +181,20 @@ find_source(struct session *session,
     return 0;
 }
 
-/* An installation token can be revoked at any time, and a permission given after it was minted. */
-static void
-forget_source(struct session *session, const char *repository)
+/* An installation token can be revoked at any time, and a permission given after it was minted. And
+ * git was seen to answer 404 to tokens of the new, stateless format, for what the classic one sees. */
+static bool
+forget_source(struct session *session, const char *repository, int refusal)
 {
-    github_forget_token(github_client(session), repository);
+    struct github *client = github_client(session);
+    struct err ignored;
+
+    if (session->app->settings->github.app_id == 0)
+        return false;
+    if (refusal == ERR_NOTFOUND)
+        return github_forget_stateless_token(client, repository, &ignored) == 0;
+    github_forget_token(client, repository);
+    return true;
 }
 
 struct thread_reading {
@@ -229,57 +243,52 @@ read_thread(struct session *session,
     return 0;
 }
 
+/* GitHub guards workflows apart from other files: they run with the repository's secrets. */
+static bool
+is_special_path(const char *path)
+{
+    return str_starts_with(path, ".github/workflows/");
+}
+
+/* What a machine user's token may do nobody tells. */
+static int
+may_push_special(struct session *session, const char *repository, char **ret_why, struct err *err)
+{
+    auto_free char *level = NULL;
+
+    if (session->app->settings->github.app_id == 0)
+        return 0;
+    const int r = github_granted(github_client(session), repository, "workflows", &level, err);
+    if (r || str_equal(level, "write") || str_equal(level, "admin"))
+        return r;
+    return str_set(ret_why,
+                   "which the GitHub App may not without the permission Workflows: read and write; "
+                   "give it that where it was made, accept that where it is installed, and ask "
+                   "again",
+                   err);
+}
+
+/* "refusing to allow a Personal Access Token to create or update workflow `PATH` without `workflow`
+ * scope"; of an App: "without `workflows` permission". */
+static const char *
+advise(const char *refusal)
+{
+    if (!strstr(refusal, "without `workflow"))
+        return NULL;
+    return "the credential may not change workflows; give a classic token the scope workflow, a "
+           "fine-grained one or the GitHub App the permission Workflows: read and write";
+}
+
+static const char *
+moved_to(struct session *session, const char *repository)
+{
+    return github_moved_to(github_client(session), repository);
+}
+
 static int64_t
 retry_after_ms(struct session *session)
 {
     return github_retry_after_ms(github_client(session));
-}
-
-/* The open pull request of the task's own branch. A closed one stays closed: people decided. So
- * they did about one that they marked ready or described anew: its words are theirs. */
-static int
-find_or_create_pull(struct github *client,
-                    const struct task *task,
-                    const struct draft_request *request,
-                    struct github_pull *ret_pull,
-                    struct err *err)
-{
-    const struct github_pull_new wanted = {
-        .title = request->title,
-        .body = request->body,
-        .head = request->branch,
-        .base = request->base_branch,
-        .draft = true,
-    };
-    AUTO_DONE(github_pull_done) struct github_pull found = {0};
-    int r = github_find_pull(client, task->repository, request->branch, &found, err);
-
-    if (r == ERR_NOTFOUND)
-        return github_create_pull(client, task->repository, &wanted, ret_pull, err);
-    if (!r && found.draft && report_is_ours(found.body))
-        r = github_edit_pull(client, task->repository, found.number, request->title, request->body,
-                             err);
-    if (!r)
-        *ret_pull = TAKE_STRUCT(found);
-    return r;
-}
-
-static int
-put_draft(struct session *session,
-          const struct task *task,
-          const struct draft_request *request,
-          int64_t *ret_number,
-          char **ret_url,
-          struct err *err)
-{
-    AUTO_DONE(github_pull_done) struct github_pull pull = {0};
-    const int r = find_or_create_pull(github_client(session), task, request, &pull, err);
-
-    if (r)
-        return r;
-    *ret_number = pull.number;
-    *ret_url = TAKE(pull.url);
-    return 0;
 }
 
 const struct platform github_platform = {
@@ -298,7 +307,11 @@ const struct platform github_platform = {
     .read_thread = read_thread,
     .read_failures = github_read_failures,
     .send = github_send,
+    .moved_to = moved_to,
     .retry_after_ms = retry_after_ms,
-    .put_draft = put_draft,
+    .put_draft = github_put_draft,
+    .is_special_path = is_special_path,
+    .may_push_special = may_push_special,
+    .advise = advise,
     .closes_issue = true,
 };

@@ -4,6 +4,8 @@
 
 #include "handlers/platform.h"
 
+struct github_pacer;
+
 extern const struct platform github_platform;
 
 /* Read a verified delivery of GitHub (github_read.c): `event_name` is X-GitHub-Event.
@@ -14,3 +16,10 @@ MUST_CHECK int github_read_event(const struct settings *settings,
                                  struct bytes body,
                                  struct event **ret_event,
                                  struct err *err);
+
+/* The pacer that all clients of a process share; NULL where nothing is to be paced: a GitHub
+ * Enterprise Server sets no limits of its own accord.
+ * Owns: *ret_pacer is the caller's, github_pacer_free().   Errors: ERR_NOMEM. */
+MUST_CHECK int github_new_pacer(const struct settings *settings,
+                                struct github_pacer **ret_pacer,
+                                struct err *err);

@@ -189,6 +189,8 @@ github_send(struct session *session,
         return react(session, message, task, err);
     case OUTBOX_COMMENT:
         return comment(session, message, task, err);
+    case OUTBOX_EVIDENCE:
+        return github_send_evidence(session, message, task, err);
     }
     return err_set(err, ERR_INTERNAL, "unknown kind of message");
 }

@@ -5,6 +5,12 @@
 
 struct github;
 
+struct github_session {
+    struct session base;
+    struct github *client;
+    bool evidence_denied; /* which was logged */
+};
+
 /* The client of a session of this platform.   Borrowed. */
 struct github *github_client(struct session *session);
 
@@ -22,3 +28,17 @@ MUST_CHECK int github_send(struct session *session,
                            const struct outbox_message *message,
                            const struct task *task,
                            struct err *err);
+
+/* The platform's put_draft(). */
+MUST_CHECK int github_put_draft(struct session *session,
+                                const struct task *task,
+                                const struct draft_request *request,
+                                struct draft_made *ret_made,
+                                struct err *err);
+
+/* What is said of a commit: a check run of the App; a commit status of a machine user, who can make
+ * no check runs. Without the permission for it nothing is said, which is logged once. */
+MUST_CHECK int github_send_evidence(struct session *session,
+                                    const struct outbox_message *message,
+                                    const struct task *task,
+                                    struct err *err);

@@ -286,8 +286,7 @@ static int
 put_draft(struct session *session,
           const struct task *task,
           const struct draft_request *request,
-          int64_t *ret_number,
-          char **ret_url,
+          struct draft_made *ret_made,
           struct err *err)
 {
     struct put_draft_work work = {
@@ -304,8 +303,7 @@ put_draft(struct session *session,
 
     if (r)
         return r;
-    *ret_number = task->id;
-    *ret_url = NULL;
+    *ret_made = (struct draft_made){.number = task->id};
     return 0;
 }
 

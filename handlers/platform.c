@@ -5,6 +5,7 @@
 #include "handlers/local.h"
 #include "server/base/str.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const struct platform *const platforms[] = {
@@ -22,6 +23,13 @@ platform_find(const char *name)
         if (str_equal(platforms[i]->name, name))
             return platforms[i];
     return NULL;
+}
+
+void
+draft_made_done(struct draft_made *made)
+{
+    free(made->url);
+    *made = (struct draft_made){0};
 }
 
 int

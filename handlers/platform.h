@@ -56,7 +56,17 @@ struct draft_request {
     const char *branch;
     const char *base_branch;
     const char *head_commit;
+    bool ordinary; /* where drafts are refused: as an ordinary one, whose title says draft */
 };
+
+/* What came of it. */
+struct draft_made {
+    int64_t number;
+    char *url;    /* or NULL */
+    bool refused; /* nothing was done: the repository takes no drafts */
+};
+
+void draft_made_done(struct draft_made *made);
 
 struct platform {
     const char *name; /* "github" */
@@ -108,9 +118,24 @@ struct platform {
                   struct source *ret_source,
                   struct err *err);
 
-    /* The credentials of source() were refused: do not hand them out again.  May be NULL: they cannot be
-     * renewed. */
-    void (*forget_source)(struct session *session, const char *repository);
+    /* What source() handed out was refused with this code (ERR_AUTH; ERR_NOTFOUND): do not hand it
+     * out again, if there may be better.  Returns whether it is worth another try.  May be NULL:
+     * never. */
+    bool (*forget_source)(struct session *session, const char *repository, int refusal);
+
+    /* Does a change of this path need a permission of its own?  May be NULL, as the next two are
+     * then: none does. */
+    bool (*is_special_path)(const char *path);
+
+    /* May such changes be pushed?  *ret_why: why not, and what to do, as the end of a sentence (the
+     * caller's, free()); NULL: they may, or nobody knows before the push. */
+    int (*may_push_special)(struct session *session,
+                            const char *repository,
+                            char **ret_why,
+                            struct err *err);
+
+    /* What to do about a push that was refused with these words; NULL: they say it all. */
+    const char *(*advise)(const char *refusal);
 
     /* Deliver what is owed. Looks for its own earlier result first when `message->attempts` is
      * over 1. NULL: nothing is ever owed to it. */
@@ -135,18 +160,25 @@ struct platform {
                          char **ret_text,
                          struct err *err);
 
+    /* The name that the platform says a repository has now, in what this session was told; NULL:
+     * not that it knows. Borrowed.  May be NULL: repositories do not move. */
+    const char *(*moved_to)(struct session *session, const char *repository);
+
+    /* What was away is said to be back: what is kept about its absence is forgotten.  May be NULL. */
+    void (*forget_absence)(struct app *app);
+
     /* How long to wait after send() or may() failed with ERR_LIMIT.  May be NULL: use the backoff.
      */
     int64_t (*retry_after_ms)(struct session *session);
 
-    /* Find the task's open draft or make it, and give it this title and body. Writes number and URL
-     * (the caller's, free(); may be NULL). What people opened there, marked ready or described anew
-     * is left as it is. */
+    /* Find the task's open draft or make it, and give it this title and body. What people opened
+     * there, marked ready or described anew is left as it is. Where drafts are refused, nothing is
+     * done but to say so, unless the request is for an ordinary one.
+     * Owns: *ret_made is the caller's, draft_made_done(). */
     int (*put_draft)(struct session *session,
                      const struct task *task,
                      const struct draft_request *request,
-                     int64_t *ret_number,
-                     char **ret_url,
+                     struct draft_made *ret_made,
                      struct err *err);
 
     /* Is the origin an issue that a merged draft closes? */

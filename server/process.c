@@ -1,6 +1,7 @@
 /* See process.h. */
 #include "server/process.h"
 
+#include "handlers/github.h"
 #include "handlers/intake/dispatch.h"
 #include "handlers/intake/permissions.h"
 #include "handlers/janitor.h"
@@ -11,6 +12,7 @@
 #include "handlers/worker.h"
 #include "integrations/git/repo.h"
 #include "integrations/github/github.h"
+#include "integrations/github/github_pacer.h"
 #include "server/base/fs.h"
 #include "server/base/log.h"
 #include "server/base/str.h"
@@ -230,6 +232,8 @@ process_open(const struct process_options *options, struct process **ret_process
     if (!r)
         r = github_tokens_new(&process->app.tokens, err);
     if (!r)
+        r = github_new_pacer(settings, &process->app.pacer, err);
+    if (!r)
         r = permissions_new(&process->app.permissions, err);
     if (!r)
         r = live_new(&process->app.live, err);
@@ -280,6 +284,7 @@ process_close(struct process *process)
     live_free(app->live);
     permissions_free(app->permissions);
     github_tokens_free(app->tokens);
+    github_pacer_free(app->pacer);
     stop_free(app->stop);
     cleanup_close(&process->lock_fd);
     free(process->instance);

@@ -27,8 +27,8 @@ typedef int (*branch_remote_fn)(struct work *work,
                                 void *ctx,
                                 struct err *err);
 
-/* Call `fn` with the remote of the task's repository; once more with fresh credentials when they
- * are refused and can be renewed.  Errors: those of `fn`, and of the platform. */
+/* Call `fn` with the remote of the task's repository; once more with other credentials when they
+ * are refused, or do not see it, and there may be better ones.  Errors: those of `fn`, and of the platform. */
 MUST_CHECK int
 branch_with_remote(struct work *work, branch_remote_fn fn, void *ctx, struct err *err);
 

@@ -486,6 +486,7 @@ rounds_init(struct rounds *rounds, const struct work *work, struct err *err)
 static int
 fetch(struct work *work, struct err *err)
 {
+    bool moved;
     int r = work_progress(work, STAGE_FETCH, 0, err);
 
     if (!r)
@@ -500,6 +501,8 @@ fetch(struct work *work, struct err *err)
         r = work_choose_agent(work, err);
     if (!r && work_goes_on(work))
         r = agent_read_thread(work, err);
+    if (!r && work_goes_on(work))
+        r = work_follow_move(work, &moved, err);
     return r;
 }
 

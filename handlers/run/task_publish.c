@@ -6,6 +6,7 @@
 #include "handlers/run/checks.h"
 #include "handlers/run/task_run.h"
 #include "handlers/settings/repo_settings.h"
+#include "handlers/thread/evidence.h"
 #include "handlers/thread/report.h"
 #include "server/base/clock.h"
 #include "server/base/str.h"
@@ -13,6 +14,7 @@
 #include "server/store/store.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* The branch may be absent, where this run started from, or already where it belongs; anything else
  * is somebody's work. */
@@ -131,7 +133,7 @@ gather_evidence(struct work *work, struct evidence *evidence, struct err *err)
 }
 
 static int
-put_draft(struct work *work, int64_t *ret_number, char **ret_url, struct err *err)
+put_draft(struct work *work, bool ordinary, struct draft_made *ret_made, struct err *err)
 {
     AUTO_DONE(evidence_done) struct evidence evidence = {0};
     const struct platform *platform = work->session->platform;
@@ -140,7 +142,7 @@ put_draft(struct work *work, int64_t *ret_number, char **ret_url, struct err *er
     int r = gather_evidence(work, &evidence, err);
 
     if (!r)
-        r = report_draft_title(work->task, &title, err);
+        r = report_draft_title(work->task, ordinary, &title, err);
     if (!r)
         r = report_draft_body(
             &(struct report_draft_input){
@@ -161,8 +163,66 @@ put_draft(struct work *work, int64_t *ret_number, char **ret_url, struct err *er
                                                        .body = body,
                                                        .branch = work->task->branch,
                                                        .base_branch = work->task->base_branch,
-                                                       .head_commit = work->head},
-                               ret_number, ret_url, err);
+                                                       .head_commit = work->head,
+                                                       .ordinary = ordinary},
+                               ret_made, err);
+}
+
+static int
+store_flags(struct db *db, void *ctx, struct err *err)
+{
+    const struct work *work = ctx;
+    auto_free char *flags = NULL;
+    const int r = work_flags_json(work, &flags, err);
+    return r ? r : run_set_head(db, work->lease, work->head, work->summary, flags, err);
+}
+
+/* Said first of all: it can be merged by a click. A run taken up again has said it. */
+static int
+flag_ordinary(struct work *work, struct err *err)
+{
+    for (size_t i = 0; i < work->flag_count; i++)
+        if (strstr(work->flags[i], REPORT_ORDINARY_WORDS))
+            return 0;
+    const int r = work_flag(work, err,
+                            "drafts are not supported in this repository: " REPORT_ORDINARY_WORDS
+                            ", until somebody takes that off");
+    if (r)
+        return r;
+    char *flag = work->flags[work->flag_count - 1];
+    memmove(work->flags + 1, work->flags, (work->flag_count - 1) * sizeof(*work->flags));
+    work->flags[0] = flag;
+    return store_transact(work->app->store, store_flags, work, err);
+}
+
+/* Writing is not carried out under an old name. */
+static int
+put_draft_anywhere(struct work *work, struct draft_made *ret_made, struct err *err)
+{
+    struct err first = {0};
+    bool moved = false;
+    int r = put_draft(work, false, ret_made, &first);
+    const int followed = work_follow_move(work, &moved, err);
+
+    if (followed)
+        return followed;
+    if (r == ERR_NOTFOUND && moved && work_goes_on(work))
+        return put_draft(work, false, ret_made, err);
+    if (r)
+        *err = first;
+    return r;
+}
+
+static int
+open_draft(struct work *work, struct draft_made *ret_made, struct err *err)
+{
+    int r = put_draft_anywhere(work, ret_made, err);
+
+    if (r || !ret_made->refused)
+        return r;
+    *ret_made = (struct draft_made){0};
+    r = flag_ordinary(work, err);
+    return r ? r : put_draft(work, true, ret_made, err);
 }
 
 struct draft_work {
@@ -172,39 +232,57 @@ struct draft_work {
     int64_t now_ms;
 };
 
-/* Only the holder of the lease may say that there is a draft. */
+/* Only the holder of the lease may say that there is a draft, and what was found out about it. */
 static int
 store_draft(struct db *db, void *ctx, struct err *err)
 {
     const struct draft_work *draft = ctx;
-    int r = run_check_lease(db, draft->work->lease, err);
+    const struct work *work = draft->work;
+    AUTO(task_free) struct task *task = NULL;
+    AUTO(run_free) struct run *run = NULL;
+    int r = run_check_lease(db, work->lease, err);
 
     if (!r)
-        r = task_set_follow_ci(db, draft->work->task->id, draft->work->settings->follow_ci, err);
-    return r ? r : task_set_draft(db, draft->work->task->id, draft->number, draft->url,
-                                  draft->now_ms, err);
+        r = task_set_follow_ci(db, work->task->id, work->settings->follow_ci, err);
+    if (!r)
+        r = task_set_draft(db, work->task->id, draft->number, draft->url, draft->now_ms, err);
+    if (!r)
+        r = task_get(db, work->task->id, &task, err);
+    if (!r)
+        r = run_get(db, work->run->id, &run, err);
+    return r ? r : evidence_owe(db, work->app, task, run, draft->now_ms, err);
+}
+
+static int
+conclude_refused(struct work *work, struct err *err)
+{
+    const struct platform *platform = work->session->platform;
+    const char *advice = platform->advise ? platform->advise(err->msg) : NULL;
+
+    return work_conclude(work, err, OUTCOME_FAILED, "%s%sthe branch could not be pushed: %s",
+                         advice ? advice : "", advice ? ": " : "", err->msg);
 }
 
 int
 task_publish(struct work *work, struct err *err)
 {
-    auto_free char *url = NULL;
-    int64_t number = 0;
+    AUTO_DONE(draft_made_done) struct draft_made made = {0};
     int r = work_progress(work, STAGE_PUBLISH, work->run->round, err);
 
     if (r)
         return r;
     r = branch_with_remote(work, push_branch, NULL, err);
     if (r == ERR_CONFLICT || r == ERR_INVALID || r == ERR_DENIED)
-        return work_conclude(work, err, OUTCOME_FAILED, "the branch could not be pushed: %s",
-                             err->msg);
+        return conclude_refused(work, err);
     if (r)
         return err_wrap(err, "pushing the branch");
-    r = put_draft(work, &number, &url, err);
+    r = open_draft(work, &made, err);
     if (r)
         return err_wrap(err, "opening the draft");
+    if (!work_goes_on(work))
+        return 0;
     struct draft_work draft = {
-        .work = work, .number = number, .url = url, .now_ms = clock_now_ms()};
+        .work = work, .number = made.number, .url = made.url, .now_ms = clock_now_ms()};
     r = store_transact(work->app->store, store_draft, &draft, err);
     return r ? r : work_conclude(work, err, OUTCOME_DRAFT, "a draft is open");
 }

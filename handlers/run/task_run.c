@@ -3,6 +3,7 @@
 
 #include "handlers/app.h"
 #include "handlers/platform.h"
+#include "handlers/run/push_check.h"
 #include "handlers/thread/report.h"
 #include "server/base/js.h"
 #include "server/base/str.h"
@@ -42,6 +43,8 @@ task_run(struct work *work, struct err *err)
     const bool exported = work->run->head_commit && work->run->stage >= STAGE_PROOF;
     int r = exported ? resume(work, err) : task_make_change(work, err);
 
+    if (!r && work_goes_on(work))
+        r = push_check(work, err);
     if (!r && work_goes_on(work) && work->run->stage < STAGE_PUBLISH)
         r = task_prove(work, err);
     if (!r && work_goes_on(work))

@@ -2,6 +2,8 @@
 #include "handlers/run/work.h"
 
 #include "handlers/app.h"
+#include "handlers/moved.h"
+#include "handlers/platform.h"
 #include "handlers/settings/repo_settings.h"
 #include "handlers/thread/announce.h"
 #include "handlers/thread/text.h"
@@ -171,6 +173,23 @@ work_open_mirror(struct work *work, struct err *err)
         return err_set(err, ERR_NOMEM, "out of memory");
     const int r = fs_make_dirs(parent, 0700, err);
     return r ? r : repo_open_mirror(path, &work->mirror, err);
+}
+
+int
+work_follow_move(struct work *work, bool *ret_moved, struct err *err)
+{
+    const struct platform *platform = work->session->platform;
+    auto_free char *name = NULL;
+    const int r = moved_follow(work->session, work->task->repository, &name, err);
+
+    *ret_moved = name != NULL;
+    if (r || !name)
+        return r;
+    if (!platform->serves(work->app->settings, name))
+        return work_conclude(work, err, OUTCOME_FAILED,
+                             "the repository is called %s now, which is not in the configuration",
+                             name);
+    return str_set(&work->task->repository, name, err);
 }
 
 int

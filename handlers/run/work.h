@@ -95,6 +95,10 @@ int64_t work_count_rounds(const struct work *work);
 MUST_CHECK int
 work_progress(struct work *work, enum run_stage stage, int64_t round, struct err *err);
 
+/* Go on under the repository's new name, if the platform told of one; one that is not served
+ * concludes the run. */
+MUST_CHECK int work_follow_move(struct work *work, bool *ret_moved, struct err *err);
+
 /* What is merged in, or NULL. */
 static inline const char *
 work_merged(const struct work *work)

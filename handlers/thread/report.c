@@ -49,12 +49,15 @@ report_is_ours(const char *text)
 }
 
 int
-report_draft_title(const struct task *task, char **ret_title, struct err *err)
+report_draft_title(const struct task *task, bool ordinary, char **ret_title, struct err *err)
 {
-    AUTO_DONE(strbuf_done) struct strbuf buf = STRBUF_INIT(TITLE_BYTES);
+    AUTO_DONE(strbuf_done)
+    struct strbuf buf = STRBUF_INIT(TITLE_BYTES + sizeof(REPORT_ORDINARY_TITLE));
+    const size_t begin = ordinary ? strlen(REPORT_ORDINARY_TITLE) : 0;
 
+    strbuf_add(&buf, REPORT_ORDINARY_TITLE, begin);
     text_append_line(&buf, task->title, TITLE_BYTES);
-    if (buf.len == 0)
+    if (buf.len == begin)
         strbuf_addf(&buf, "Task %" PRId64, task->id);
     return strbuf_take(&buf, ret_title, err);
 }

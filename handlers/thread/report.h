@@ -42,8 +42,14 @@ struct report_input {
 MUST_CHECK int
 report_status(const struct report_input *input, char **ret_text, struct err *err);
 
-/* The draft's title: the task's title in one line, at most 200 bytes; "Task 7" when there is none. */
-MUST_CHECK int report_draft_title(const struct task *task, char **ret_title, struct err *err);
+/* What an ordinary pull request that stands for a draft is known by, where there are none: how its
+ * title begins, and words that its text holds. */
+#define REPORT_ORDINARY_TITLE "[draft] "
+#define REPORT_ORDINARY_WORDS "this is an ordinary pull request whose title says draft"
+
+/* The draft's title: the task's title in one line, at most 210 bytes; "Task 7" when there is none. */
+MUST_CHECK int
+report_draft_title(const struct task *task, bool ordinary, char **ret_title, struct err *err);
 
 /* What a question in a thread is answered with. */
 struct report_answer_input {
@@ -87,3 +93,13 @@ struct report_draft_input {
  * longest parts are cut with a line that says so. */
 MUST_CHECK int
 report_draft_body(const struct report_draft_input *input, char **ret_body, struct err *err);
+
+/* The evidence as it is said of the commit itself: a line, the verdict, and the table of checks
+ * (NULL: none was run). At most 100, 5 000 and 20 000 bytes.
+ * Owns: all are the caller's, free(). */
+MUST_CHECK int report_evidence(const struct run *run,
+                               const struct check_result_list *checks,
+                               char **ret_title,
+                               char **ret_summary,
+                               char **ret_text,
+                               struct err *err);

@@ -307,3 +307,48 @@ report_append_checks(struct strbuf *buf, const struct check_result_list *checks)
                     count_checks(&rest, is_red));
     }
 }
+
+static void
+append_evidence_title(struct strbuf *buf,
+                      enum run_verdict verdict,
+                      const struct check_result_list *checks)
+{
+    const size_t green = count_checks(checks, is_green);
+
+    switch (verdict) {
+    case VERDICT_VERIFIED:
+        strbuf_addf(buf, "Verified: %zu of %zu checks passed", green, checks->count);
+        return;
+    case VERDICT_NOT_VERIFIED:
+        strbuf_addf(buf, "Not verified: %zu of %zu checks passed", green, checks->count);
+        return;
+    case VERDICT_NONE:
+    case VERDICT_NO_CHECKS:
+        strbuf_add_str(buf, "No checks configured: nothing was verified");
+        return;
+    }
+}
+
+int
+report_evidence(const struct run *run,
+                const struct check_result_list *checks,
+                char **ret_title,
+                char **ret_summary,
+                char **ret_text,
+                struct err *err)
+{
+    AUTO_DONE(strbuf_done) struct strbuf title = STRBUF_INIT(REPORT_BYTES);
+    AUTO_DONE(strbuf_done) struct strbuf summary = STRBUF_INIT(REPORT_BYTES);
+    AUTO_DONE(strbuf_done) struct strbuf text = STRBUF_INIT(REPORT_BYTES);
+    int r = 0;
+
+    append_evidence_title(&title, run->verdict, checks);
+    report_append_verdict(&summary, run, checks);
+    if (report_has_checks(checks)) {
+        report_append_checks(&text, checks);
+        r = strbuf_take(&text, ret_text, err);
+    }
+    if (!r)
+        r = strbuf_take(&title, ret_title, err);
+    return r ? r : strbuf_take(&summary, ret_summary, err);
+}

@@ -2,9 +2,11 @@
 #include "handlers/thread/sender.h"
 
 #include "handlers/app.h"
+#include "handlers/moved.h"
 #include "handlers/platform.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/base/str.h"
 #include "server/limits.h"
 #include "server/metrics.h"
 #include "server/service.h"
@@ -47,6 +49,7 @@ struct sending {
     struct task *task;
     int result;
     struct err error;
+    bool moved;      /* the repository: it failed for its old name, perhaps */
     int64_t next_ms; /* of the next try, after a failure that may pass */
 };
 
@@ -90,8 +93,17 @@ send_one(struct sender *sender, struct sending *sending)
     if (!platform || !platform->send)
         return err_set(&sending->error, ERR_INVALID, "the platform %s takes no messages",
                        sending->message->platform);
-    const int r = sessions_get(&sender->sessions, platform, &session, &sending->error);
-    return r ? r : platform->send(session, sending->message, sending->task, &sending->error);
+    auto_free char *name = NULL;
+    struct err fault;
+    int r = sessions_get(&sender->sessions, platform, &session, &sending->error);
+
+    if (r)
+        return r;
+    r = platform->send(session, sending->message, sending->task, &sending->error);
+    if (moved_follow(session, sending->task->repository, &name, &fault))
+        log_error("move_not_stored", kv_str("error", fault.msg));
+    sending->moved = name != NULL;
+    return r;
 }
 
 /* Failures that may pass are tried again for a day, a refused credential among them, which the
@@ -105,6 +117,8 @@ plan_retry(struct sender *sender, struct sending *sending)
     struct session *session;
     int64_t wait_ms = backoff_ms(message->attempts - 1, RETRY_FIRST_MS, RETRY_MOST_MS);
 
+    if (sending->result == ERR_NOTFOUND && sending->moved)
+        sending->next_ms = now_ms;
     if (!err_may_pass(sending->result) || now_ms - message->created_ms > RETRY_FOR_MS)
         return;
     if (sending->result == ERR_LIMIT && platform->retry_after_ms &&

@@ -140,6 +140,7 @@ MUST_CHECK int github_react(struct github *github,
 struct github_pull {
     int64_t number;
     char *url; /* html_url */
+    char *title;
     char *body;
     bool draft;
 };

@@ -16,6 +16,7 @@ void
 github_pull_done(struct github_pull *pull)
 {
     free(pull->url);
+    free(pull->title);
     free(pull->body);
     *pull = (struct github_pull){0};
 }
@@ -25,6 +26,7 @@ read_pull(const json_t *json, struct github_pull *ret_pull, struct err *err)
 {
     const char *const body = js_str(json, "body");
     const char *const url = js_str(json, "html_url");
+    const char *const title = js_str(json, "title");
     AUTO_DONE(github_pull_done)
     struct github_pull pull = {
         .number = js_int(json, "number", 0),
@@ -34,8 +36,9 @@ read_pull(const json_t *json, struct github_pull *ret_pull, struct err *err)
     if (pull.number <= 0 || !url)
         return err_set(err, ERR_REMOTE, "GitHub's answer is not a pull request");
     pull.url = str_dup(url);
+    pull.title = str_dup(title ? title : "");
     pull.body = str_dup(body ? body : "");
-    if (!pull.url || !pull.body)
+    if (!pull.url || !pull.title || !pull.body)
         return err_set(err, ERR_NOMEM, "out of memory");
     *ret_pull = TAKE_STRUCT(pull);
     return 0;

@@ -18,6 +18,7 @@ enum outbox_kind {
     OUTBOX_STATUS,   /* the one status message of a task: created, then edited in place */
     OUTBOX_REACTION, /* a sign on the message that asked: seen */
     OUTBOX_COMMENT,  /* a message of its own */
+    OUTBOX_EVIDENCE, /* what was verified, said of a commit (`target`): its verdict and its text */
 };
 
 struct outbox_message {

@@ -59,7 +59,7 @@ async function startStandIn(dir) {
 
 export class World {
     /// options: app (bool), config (YAML lines appended), profiles ([{name, command, timeout_minutes}]),
-    /// sandbox (more members), workers
+    /// sandbox (more members), workers, permissions (of the App), token_minutes
     static async start(options = {}) {
         const world = new World();
         world.options = options;
@@ -94,8 +94,9 @@ export class World {
         await this.control('POST', 'setup', {
             app: {
                 id: 4711, slug: 'draftd', public_key: publicKey,
-                permissions: { contents: 'write', pull_requests: 'write', issues: 'write', metadata: 'read',
-                    checks: 'write', actions: 'read' },
+                permissions: this.options.permissions ?? { contents: 'write', pull_requests: 'write', issues: 'write',
+                    metadata: 'read', checks: 'write', actions: 'read' },
+                token_minutes: this.options.token_minutes ?? 60,
             },
             users: [{ login: 'ann' }, { login: 'eve' }, { login: 'draftd-bot' }],
             tokens: [{ token: files['github.token'], login: 'draftd-bot' }],

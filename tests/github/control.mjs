@@ -68,6 +68,11 @@ function createDelivery({ world }, [id], body) {
     return makeDelivery(world, found(world.hooks.find((hook) => hook.id === Number(id)), 'hook'), body);
 }
 
+function renameRepository({ world }, [owner, name], { full_name }) {
+    world.renameRepository(pickRepository(world, owner, name), full_name);
+    return {};
+}
+
 function readRepository({ world }, [owner, name]) {
     const { full_name } = pickRepository(world, owner, name);
     return world.snapshot().repositories.find((repository) => repository.full_name === full_name);
@@ -114,6 +119,7 @@ const ROUTES = [
     ['POST', 'delay', ({ api }, _, { ms }) => ((api.delayMs = ms), {})],
     ['POST', 'tokens/revoke', revokeTokens],
     ['GET', `repos/${SEGMENT}/${SEGMENT}`, readRepository],
+    ['POST', `repos/${SEGMENT}/${SEGMENT}/rename`, renameRepository],
     ['POST', `repos/${SEGMENT}/${SEGMENT}/issues`, createIssue],
     ['PATCH', `repos/${SEGMENT}/${SEGMENT}/issues/${SEGMENT}`, editIssue],
     ['POST', `repos/${SEGMENT}/${SEGMENT}/issues/${SEGMENT}/comments`, createComments],

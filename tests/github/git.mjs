@@ -80,9 +80,15 @@ function runBackend(request, response, repository, service, url) {
 }
 
 export function serveGit(world, request, response, url, { fullName, service }) {
-    const repository = world.repository(fullName) ?? world.renamed.get(fullName.toLowerCase());
+    const repository = world.repository(fullName);
+    const moved = !repository && world.renamed.get(fullName.toLowerCase());
+    if (moved)
+        return refuse(response, 301, 'Moved.', { location: `/${moved.full_name}.git/${url.pathname.match(PATH)[3]}${url.search}` });
     const pushes = service === 'git-receive-pack' || url.searchParams.get('service') === 'git-receive-pack';
     if (!repository?.git_dir)
+        return refuse(response, 404, 'Repository not found.');
+    const token = Buffer.from((request.headers.authorization ?? '').split(' ')[1] ?? '', 'base64').toString();
+    if (repository.git_needs_classic && /:ghs_\d+_/.test(token))
         return refuse(response, 404, 'Repository not found.');
     if (!mayUse(world, repository, request.headers.authorization, pushes))
         return refuse(response, 401, 'Invalid username or token.', { 'www-authenticate': 'Basic realm="GitHub"' });

@@ -24,10 +24,12 @@
 //                         installed?: false when the App is not, git_dir?: bare repository where branches
 //                         are looked up and which is served to git (without: every branch exists),
 //                         collaborators?: {login: "admin|maintain|write|triage|read|none"}, renamed_from?: [..],
+//                         git_needs_classic?: git answers 404 to tokens of the stateless format,
 //                         issues?: [{number?, title, body?, user?, labels?, assignees?, state?, updated_at?}]}]
 //   POST   reset                             everything is forgotten
 //   GET    state | repos/O/R                 all of it | one repository: issues with their reactions and
 //                                            comments (each with its edit history), pulls with theirs
+//   POST   repos/O/R/rename                  {full_name}: renamed, or transferred to another owner
 //   POST   repos/O/R/issues                  as in setup; answers the issue
 //   PATCH  repos/O/R/issues/N                e.g. {"labels": ["draftd"]}; state "deleted" answers 410
 //   POST   repos/O/R/issues/N/comments       {user, body, app_id?, times?}: written by somebody

@@ -96,6 +96,16 @@ export class World {
         return repository;
     }
 
+    /// It keeps its id, and is redirected to from its old name.
+    renameRepository(repository, full_name) {
+        const [owner, name] = full_name.split('/');
+        this.addPerson(owner, { type: 'Organization' });
+        this.repositories.delete(repository.full_name.toLowerCase());
+        this.renamed.set(repository.full_name.toLowerCase(), repository);
+        Object.assign(repository, { owner, name, full_name });
+        this.repositories.set(full_name.toLowerCase(), repository);
+    }
+
     repository(fullName) {
         return this.repositories.get(fullName.toLowerCase());
     }

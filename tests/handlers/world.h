@@ -11,6 +11,7 @@
 #include "handlers/settings/settings.h"
 #include "handlers/thread/live.h"
 #include "integrations/github/github.h"
+#include "integrations/github/github_pacer.h"
 #include "server/base/clock.h"
 #include "server/base/fs.h"
 #include "server/base/log.h"
@@ -119,6 +120,7 @@ world_close(struct world *w)
         fake_http_free(w->api);
     store_close(w->app.store);
     github_tokens_free(w->app.tokens);
+    github_pacer_free(w->app.pacer);
     permissions_free(w->app.permissions);
     live_free(w->app.live);
     stop_free(w->app.stop);

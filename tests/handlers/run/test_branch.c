@@ -382,6 +382,7 @@ TEST(a_long_title_is_cut_in_the_subject)
 static int sources;
 static int forgotten;
 static int calls;
+static int refused_with = ERR_AUTH;
 
 static int
 find_source(struct session *session,
@@ -394,12 +395,23 @@ find_source(struct session *session,
     return ret_source->url ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 }
 
-static void
-forget_source(struct session *session, const char *repository)
+static bool
+forget_source(struct session *session, const char *repository, int refusal)
 {
     (void)session;
     (void)repository;
+    CHECK_INT(refusal, refused_with);
     forgotten++;
+    return true;
+}
+
+static bool
+forget_nothing(struct session *session, const char *repository, int refusal)
+{
+    (void)session;
+    (void)repository;
+    (void)refusal;
+    return false;
 }
 
 /* Refused as often as `ctx` says. */
@@ -414,7 +426,7 @@ be_refused(struct work *work, const struct repo_remote *remote, void *ctx, struc
         return str_ends_with(remote->url, "/2") || sources == 1 ? 0
                                                                 : err_set(err, ERR_INTERNAL, "?");
     --*refusals;
-    return err_set(err, ERR_AUTH, "refused");
+    return err_set(err, refused_with, "refused");
 }
 
 static int
@@ -444,6 +456,22 @@ TEST(refused_credentials_are_renewed_once)
     CHECK_INT(call_refused(&renews, 9), ERR_AUTH);
     CHECK_INT(calls, 2);
     CHECK_INT(call_refused(&keeps, 1), ERR_AUTH);
+    CHECK_INT(calls, 1);
+}
+
+TEST(what_is_not_seen_is_looked_for_with_another_credential_once)
+{
+    static const struct platform renews = {.source = find_source, .forget_source = forget_source};
+    static const struct platform cannot = {.source = find_source, .forget_source = forget_nothing};
+
+    refused_with = ERR_NOTFOUND;
+    CHECK_INT(call_refused(&renews, 1), 0);
+    CHECK_INT(call_refused(&renews, 9), ERR_NOTFOUND);
+    CHECK_INT(calls, 2);
+    CHECK_INT(call_refused(&cannot, 1), ERR_NOTFOUND);
+    CHECK_INT(calls, 1);
+    refused_with = ERR_REMOTE;
+    CHECK_INT(call_refused(&renews, 1), ERR_REMOTE);
     CHECK_INT(calls, 1);
 }
 

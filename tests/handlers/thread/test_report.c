@@ -59,17 +59,20 @@ TEST(title_is_one_short_line)
     auto_free char *plain = NULL;
     auto_free char *cut = NULL;
     auto_free char *none = NULL;
+    auto_free char *ordinary = NULL;
     auto_free char *emoji = repeat("😀", 5000);
     struct err err;
 
-    CHECK_OK(report_draft_title(&task, &plain, &err), err);
+    CHECK_OK(report_draft_title(&task, false, &plain, &err), err);
     CHECK_STR(plain, "Sum is wrong");
     task.title = emoji;
-    CHECK_OK(report_draft_title(&task, &cut, &err), err);
+    CHECK_OK(report_draft_title(&task, false, &cut, &err), err);
     CHECK(strlen(cut) <= 200 && is_valid_utf8(cut) && str_ends_with(cut, "..."));
     task.title = text("\u200B\n");
-    CHECK_OK(report_draft_title(&task, &none, &err), err);
+    CHECK_OK(report_draft_title(&task, false, &none, &err), err);
+    CHECK_OK(report_draft_title(&task, true, &ordinary, &err), err);
     CHECK_STR(none, "Task 7");
+    CHECK_STR(ordinary, "[draft] Task 7");
 }
 
 /* ---- the status comment ---- */
