@@ -299,5 +299,7 @@ const struct platform github_platform = {
     .send = github_send,
     .retry_after_ms = retry_after_ms,
     .put_draft = put_draft,
+    .find_rival = github_find_rival,
+    .watch = &github_watch,
     .closes_issue = true,
 };

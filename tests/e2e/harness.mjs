@@ -59,7 +59,7 @@ async function startStandIn(dir) {
 
 export class World {
     /// options: app (bool), config (YAML lines appended), profiles ([{name, command, timeout_minutes}]),
-    /// sandbox (more members), workers
+    /// github (more lines of that section), sandbox (more members), workers
     static async start(options = {}) {
         const world = new World();
         world.options = options;
@@ -127,6 +127,7 @@ export class World {
             `  git_url: ${this.github.api}`,
             `  ca_file: ${this.github.ca}`,
             '  repositories: [ "acme/*" ]',
+            ...(options.github ?? []).map((line) => `  ${line}`),
             ...(local.length ? [`local: { secret_file: local.secret, repositories: [ ${local.join(', ')} ] }`] : []),
             `sandbox: ${JSON.stringify(sandbox)}`,
             `agents: { default: ${profiles[0].name}, profiles: ${JSON.stringify(profiles)} }`,

@@ -1,0 +1,91 @@
+// What GitHub said while nobody heard is not lost: deliveries, wishes, the end of drafts, and the work of others.
+import { randomUUID } from 'node:crypto';
+import { after, before, describe, test } from 'node:test';
+
+import { makePayload } from '../github/payloads.mjs';
+import { World, assert, until, usual } from './harness.mjs';
+
+const agent = 'echo "a line" >>notes.txt\n';
+const SECRET = "It's a Secret to Everybody";
+
+const ago = (minutes) => new Date(Date.now() - minutes * 60000).toISOString().replace(/\.\d+Z/, 'Z');
+
+/// A delivery of GitHub's that failed, of a label put on an issue.
+function labeled(repository, minutes = 5, more = {}) {
+    const payload = makePayload('issues', 'labeled',
+        { repository, number: 1, title: 'Mend it', sender: 'ann', label: 'draftd', labels: ['draftd'] });
+    payload.issue.updated_at = ago(minutes);
+    return {
+        guid: randomUUID(), event: 'issues', action: 'labeled', payload, status: 'failed to connect to host',
+        status_code: 502, delivered_at: ago(minutes), ...more,
+    };
+}
+
+async function makeHook(world, more = {}) {
+    return world.control('POST', 'hooks',
+        { url: `https://127.0.0.1:${world.port}/webhooks/github`, secret: SECRET, ...more });
+}
+
+const asked = async (world) => Object.entries(await world.control('GET', 'counts'))
+    .filter(([name]) => /redeliver/.test(name)).map(([, { total }]) => total).reduce((a, b) => a + b, 0);
+
+describe('deliveries to an App', () => {
+    let world;
+
+    before(async () => { world = await World.start(); });
+    after(() => world.stop());
+
+    test('one that failed while draftd was down is asked for again, and handled once', async () => {
+        const repository = await world.repository('down', usual(agent));
+        const hook = await makeHook(world);
+        await world.kill('SIGTERM');
+        const lost = labeled(repository);
+        await world.control('POST', `hooks/${hook.id}/deliveries`, lost);
+        await world.control('POST', `hooks/${hook.id}/deliveries`, labeled(repository, 4, { status: 'OK', status_code: 200 }));
+        await world.serve();
+        assert.equal((await world.ended(repository)).state, 'drafted');
+        assert.equal(world.tasks().length, 1);
+        assert.equal(await asked(world), 1);
+        await world.logged(new RegExp(`event=delivery_asked_for .*delivery="${lost.guid}"`));
+
+        await world.restart(); // kill -9: it is in the store now, so nobody asks
+        await world.logged(/event=serving[^]*event=serving[^]*event=serving/);
+        assert.equal(await asked(world), 1);
+    });
+
+    test('a list that cannot be read is told and tried again, and nothing else waits for it', async () => {
+        const repository = await world.repository('unread', usual(agent));
+        await world.control('POST', 'faults', { path: '^/app/hook/deliveries', status: 500, times: 1000 });
+        await world.restart();
+        await world.logged(/event=deliveries_not_read .*hook="app"/);
+        await world.label(repository);
+        assert.equal((await world.ended(repository)).state, 'drafted');
+        await world.control('DELETE', 'faults');
+    });
+});
+
+describe('deliveries to repositories', () => {
+    let world;
+
+    before(async () => { world = await World.start({ app: false, serve: false }); });
+    after(() => world.stop());
+
+    test('those of a hook that has our URL and may be read are asked for again', async () => {
+        const collaborators = { ann: 'write', 'draftd-bot': 'admin' };
+        await world.serve();
+        const repository = await world.repository('own', usual(agent), { collaborators });
+        const forbidden = await world.repository('forbidden', usual(agent));
+        const hook = await makeHook(world, { repository });
+        const other = await makeHook(world, { repository, url: `https://127.0.0.1:${world.port}/elsewhere` });
+        const unread = await makeHook(world, { repository: forbidden });
+        await world.logged(/event=deliveries_not_watched .*github.webhook_url/);
+        await world.kill('SIGTERM');
+        for (const { id } of [hook, other, unread])
+            await world.control('POST', `hooks/${id}/deliveries`, labeled(id === unread.id ? forbidden : repository));
+        world.options.github = [`webhook_url: ${hook.url}`];
+        await world.serve();
+        assert.equal((await world.ended(repository)).state, 'drafted');
+        assert.equal(await asked(world), 1);
+        assert.equal(world.task(forbidden), undefined);
+    });
+});
