@@ -206,6 +206,25 @@ draft_word(enum draft_state state)
     return "";
 }
 
+static bool
+gave_way(const struct report_input *input)
+{
+    return input->task->state == TASK_UNCHANGED && input->run && input->run->rival;
+}
+
+static void
+append_unchanged(struct strbuf *buf, const struct report_input *input)
+{
+    if (!gave_way(input)) {
+        strbuf_addf(buf, "**No change needed**: the agent changed nothing%s.\n",
+                    input->task->draft_number ? "" : ", so there is no pull request");
+        return;
+    }
+    strbuf_add_str(buf, "**Not begun**: ");
+    report_append_link(buf, "somebody's pull request", input->run->rival);
+    strbuf_add_str(buf, " for this is open already.\n");
+}
+
 static void
 append_last_word(struct strbuf *buf, const struct report_input *input)
 {
@@ -225,8 +244,7 @@ append_last_word(struct strbuf *buf, const struct report_input *input)
         }
         return;
     case TASK_UNCHANGED:
-        strbuf_addf(buf, "**No change needed**: the agent changed nothing%s.\n",
-                    input->task->draft_number ? "" : ", so there is no pull request");
+        append_unchanged(buf, input);
         return;
     case TASK_HELD:
         strbuf_add_str(buf, "**Held back**: the change was not pushed, for it holds what must not "
@@ -253,6 +271,8 @@ append_retry_hint(struct strbuf *buf, const struct report_input *input)
         return;
     if (str_equal(input->task->platform, "local"))
         strbuf_addf(buf, " `draftd retry %" PRId64 "` tries again.", input->task->id);
+    else if (gave_way(input))
+        strbuf_addf(buf, " `@%s retry` has it done all the same.", input->bot_name);
     else
         strbuf_addf(buf, " To try again, mention `@%s` and say what should be different.",
                     input->bot_name);

@@ -67,12 +67,11 @@ describe('deliveries to an App', () => {
 describe('deliveries to repositories', () => {
     let world;
 
-    before(async () => { world = await World.start({ app: false, serve: false }); });
+    before(async () => { world = await World.start({ app: false }); });
     after(() => world.stop());
 
     test('those of a hook that has our URL and may be read are asked for again', async () => {
         const collaborators = { ann: 'write', 'draftd-bot': 'admin' };
-        await world.serve();
         const repository = await world.repository('own', usual(agent), { collaborators });
         const forbidden = await world.repository('forbidden', usual(agent));
         const hook = await makeHook(world, { repository });
@@ -87,5 +86,67 @@ describe('deliveries to repositories', () => {
         assert.equal((await world.ended(repository)).state, 'drafted');
         assert.equal(await asked(world), 1);
         assert.equal(world.task(forbidden), undefined);
+    });
+});
+
+describe('work of others', () => {
+    let world;
+
+    before(async () => { world = await World.start(); });
+    after(() => world.stop());
+
+    async function say(repository, comment) {
+        const [made] = await world.control('POST', `repos/${repository}/issues/1/comments`, { user: 'ann', body: comment });
+        const answer = await world.deliver('issue_comment', 'created', { repository, comment, commentId: made.id });
+        assert.equal(answer.status, 202);
+    }
+
+    const ran = (repository, number) => until(`run ${number}`, () => {
+        const runs = world.show(repository)?.runs ?? [];
+        return runs.length === number && runs[number - 1].state === 'ended';
+    });
+
+    test('an issue with an open pull request by somebody else is told of, and done when asked for again', async () => {
+        const repository = await world.repository('rival', usual(agent));
+        const pull = await world.control('POST', `repos/${repository}/pulls`, { user: 'ann', head: 'topic', closes: [1] });
+        await world.label(repository);
+        const task = await world.ended(repository);
+        assert.equal(task.state, 'unchanged');
+        assert.match(task.reason, new RegExp(`^ann has a pull request open for this already: https.*/pull/${pull.number}$`));
+        const [status] = await world.statuses(repository);
+        assert.match(status.body, new RegExp(`\\*\\*Not begun\\*\\*: \\[somebody's pull request\\]\\(https.*/pull/${pull.number}\\)`));
+        assert.deepEqual(world.branches(repository), []);
+
+        await say(repository, '@draftd do it another way');
+        await ran(repository, 2);
+        assert.equal((await world.ended(repository)).state, 'drafted');
+        await say(repository, '@draftd and once more'); // the draft of our own is nobody else's
+        await ran(repository, 3);
+        assert.equal((await world.ended(repository)).state, 'drafted');
+    });
+
+    test('"retry" does it all the same, and a closed pull request is none', async () => {
+        const repository = await world.repository('retried', usual(agent));
+        const pull = await world.control('POST', `repos/${repository}/pulls`, { user: 'ann', head: 'topic', closes: [1] });
+        await world.label(repository);
+        assert.equal((await world.ended(repository)).state, 'unchanged');
+        await say(repository, '@draftd retry');
+        await ran(repository, 2);
+        assert.equal((await world.ended(repository)).state, 'drafted');
+
+        const closed = await world.repository('closed', usual(agent));
+        await world.control('POST', `repos/${closed}/pulls`, { user: 'ann', head: 'topic', closes: [1] });
+        await world.control('PATCH', `repos/${closed}/pulls/${pull.number}`, { state: 'closed' });
+        await world.label(closed);
+        assert.equal((await world.ended(closed)).state, 'drafted');
+    });
+
+    test('where nobody answers who works on it, it is done', async () => {
+        const repository = await world.repository('unknown', usual(agent));
+        await world.control('POST', 'faults', { path: '^/graphql', status: 403, times: 1000 });
+        await world.label(repository);
+        assert.equal((await world.ended(repository)).state, 'drafted');
+        await world.logged(/event=rivals_not_known/);
+        await world.control('DELETE', 'faults');
     });
 });

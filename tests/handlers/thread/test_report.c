@@ -217,6 +217,24 @@ TEST(status_of_a_broken_repository_file)
                            "- .draftd.yml:9: rounds: not a number\n");
 }
 
+TEST(status_of_a_run_that_gave_way_to_somebody)
+{
+    struct task task = make_task(TASK_UNCHANGED);
+    struct run run = make_run();
+    struct report_input input = make_input(&task, &run);
+
+    run.rival = text("https://example.org/acme/api/pull/5");
+    auto_free char *told = status_of(&input);
+    CHECK_CONTAINS(told, "**Not begun**: [somebody's pull request]"
+                         "(https://example.org/acme/api/pull/5) for this is open already.\n");
+    CHECK_CONTAINS(told, "`@draftd retry` has it done all the same.");
+    CHECK(!strstr(told, "No change needed") && !strstr(told, "To try again"));
+
+    task.state = TASK_FAILED; /* a run that found one and then lost its lease, say */
+    auto_free char *failed = status_of(&input);
+    CHECK(!strstr(failed, "Not begun") && !strstr(failed, "all the same"));
+}
+
 TEST(status_unchanged_held_and_canceled)
 {
     struct task task = make_task(TASK_UNCHANGED);
