@@ -159,6 +159,16 @@ append_draft_link(struct strbuf *buf, const struct task *task)
     }
 }
 
+void
+report_append_conflicts(struct strbuf *buf, const struct task *task, const char *bot_name)
+{
+    if (task->draft_state != DRAFT_OPEN || !task->draft_conflicts)
+        return;
+    strbuf_add_str(buf, "\nIt conflicts with ");
+    report_append_code(buf, task->base_branch ? task->base_branch : "its base", 2 * NAME_BYTES);
+    strbuf_addf(buf, "; `@%s rebase` resolves that.\n", bot_name);
+}
+
 /* Why it ended: the task's last word, or the run's. */
 static const char *
 find_reason(const struct report_input *input)
@@ -238,6 +248,7 @@ append_last_word(struct strbuf *buf, const struct report_input *input)
         strbuf_add_str(buf, draft_word(input->task->draft_state));
         append_draft_link(buf, input->task);
         strbuf_add_str(buf, ".\n");
+        report_append_conflicts(buf, input->task, input->bot_name);
         if (input->run && input->run->verdict != VERDICT_NONE) {
             strbuf_add_char(buf, '\n');
             report_append_verdict(buf, input->run, input->checks);

@@ -3,6 +3,7 @@
 
 #include "handlers/app.h"
 #include "handlers/platform.h"
+#include "handlers/watch/drafts.h"
 #include "handlers/watch/missed.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
@@ -10,12 +11,13 @@
 #include <stdlib.h>
 
 /* What is looked after, each at its own times. */
-enum task_kind { MISSED, KINDS };
+enum concern { MISSED, DRAFTS, KINDS };
 
 /* One platform that can be asked. */
 struct watched {
     const struct platform *platform; /* NULL: the last one was before */
     struct missed *missed;
+    struct drafts drafts;
     int64_t due_mono_ms[KINDS];
 };
 
@@ -66,11 +68,13 @@ watcher_free(struct watcher *watcher)
 }
 
 static int64_t
-do_one(struct watched *watched, enum task_kind kind, struct session *session)
+do_one(struct watched *watched, enum concern kind, struct session *session)
 {
     switch (kind) {
     case MISSED:
         return missed_look(watched->missed, session);
+    case DRAFTS:
+        return drafts_look(&watched->drafts, session->app, session);
     case KINDS:
         break;
     }
@@ -92,7 +96,7 @@ watch(struct watcher *watcher, struct watched *watched)
     }
     for (int kind = 0; kind < KINDS && !stop_raised(watcher->app->stop); kind++) {
         if (clock_mono_ms() >= watched->due_mono_ms[kind]) {
-            const int64_t pause_ms = do_one(watched, (enum task_kind)kind, session);
+            const int64_t pause_ms = do_one(watched, (enum concern)kind, session);
             watched->due_mono_ms[kind] = clock_mono_ms() + pause_ms;
         }
         if (watched->due_mono_ms[kind] < next_ms)

@@ -150,3 +150,50 @@ describe('work of others', () => {
         await world.control('DELETE', 'faults');
     });
 });
+
+describe('drafts', () => {
+    let world;
+
+    before(async () => { world = await World.start(); });
+    after(() => world.stop());
+
+    async function drafted(name) {
+        const repository = await world.repository(name, usual(agent));
+        await world.label(repository);
+        assert.equal((await world.ended(repository)).state, 'drafted');
+        return { repository, pull: (await world.pulls(repository))[0] };
+    }
+
+    const status = async (repository) => (await world.statuses(repository))[0].body;
+
+    test('one that was merged or closed while nobody heard is recorded', async () => {
+        const merged = await drafted('merged');
+        const closed = await drafted('closed');
+        await world.kill('SIGTERM');
+        const end = { state: 'closed', merged_at: ago(3), closed_at: ago(3) };
+        await world.control('PATCH', `repos/${merged.repository}/pulls/${merged.pull.number}`, { ...end, merged: true });
+        await world.control('PATCH', `repos/${closed.repository}/pulls/${closed.pull.number}`, { ...end, merged_at: null });
+        await world.serve();
+        await until('the merge to be told', async () => /\*\*Merged\*\*/.test(await status(merged.repository)));
+        await until('the end to be told', async () => /\*\*Closed\*\*/.test(await status(closed.repository)));
+        assert.equal(world.show(merged.repository).draft_state, 'merged');
+        assert.equal(world.show(closed.repository).draft_state, 'closed');
+    });
+
+    test('conflicts with the base branch are told, and taken back', async () => {
+        const { repository, pull } = await drafted('conflicts');
+        await world.control('PATCH', `repos/${repository}/pulls/${pull.number}`, { mergeable: false });
+        await world.restart();
+        await until('the conflict to be told', async () => /conflicts with `main`; `@draftd rebase`/.test(await status(repository)));
+        await world.control('PATCH', `repos/${repository}/pulls/${pull.number}`, { mergeable: true });
+        await world.restart();
+        await until('it to be taken back', async () => !/It conflicts/.test(await status(repository)));
+        await world.control('DELETE', 'requests');
+        await world.restart();
+        const looks = await until('another look', async () => {
+            const found = (await world.control('GET', 'requests')).filter(({ operation }) => operation === 'pulls/get');
+            return found.length && found;
+        });
+        assert.equal(looks[0].status, 304);
+    });
+});

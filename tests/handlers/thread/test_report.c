@@ -179,6 +179,31 @@ TEST(status_drafted)
     CHECK(!strstr(report, "try again"));
 }
 
+TEST(conflicts_of_an_open_draft_are_told)
+{
+    struct task task = make_task(TASK_DRAFTED);
+    struct run run = make_run();
+    struct report_input input = make_input(&task, &run);
+    const struct report_answer_input asked = {
+        .task = &task, .instance = "ab12", .bot_name = "draftd", .bot_label = "draftd", .question = "9"};
+    struct err err;
+
+    task.draft_number = 9;
+    task.draft_state = DRAFT_OPEN;
+    task.base_branch = text("main");
+    auto_free char *clean = status_of(&input);
+    CHECK(!strstr(clean, "conflicts"));
+    task.draft_conflicts = true;
+    auto_free char *told = status_of(&input);
+    CHECK_CONTAINS(told, "It conflicts with `main`; `@draftd rebase` resolves that.\n");
+    auto_free char *answer = NULL;
+    CHECK_OK(report_status_answer(&asked, &answer, &err), err);
+    CHECK_CONTAINS(answer, "It conflicts with `main`; `@draftd rebase` resolves that.\n");
+    task.draft_state = DRAFT_CLOSED;
+    auto_free char *closed = status_of(&input);
+    CHECK(!strstr(closed, "conflicts"));
+}
+
 TEST(status_of_a_draft_in_the_store)
 {
     struct task task = make_task(TASK_DRAFTED);
