@@ -4,6 +4,7 @@
 #include "handlers/github_session.h"
 
 #include "handlers/app.h"
+#include "handlers/intake/event.h"
 #include "handlers/settings/settings.h"
 #include "handlers/watch/platform_watch.h"
 #include "integrations/github/github_deliveries.h"
@@ -14,6 +15,7 @@
 #include "server/base/str.h"
 #include "server/store/task.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,12 +200,150 @@ look_at_draft(struct session *session,
     return 0;
 }
 
+/* ---- wishes ---- */
+
+static int64_t
+horizon_ms(const struct settings *settings)
+{
+    return settings->github.reconcile_days * MS_PER_DAY;
+}
+
+struct wish_walk {
+    const char *repository;
+    const char *trigger;
+    watch_event_fn *each;
+    void *ctx;
+};
+
+static int
+fill_wish(struct event *event,
+          const struct wish_walk *walk,
+          const struct github_issue *issue,
+          struct err *err)
+{
+    int r = str_set(&event->trigger, walk->trigger, err);
+
+    event->kind = EVENT_START;
+    event->happened_ms = issue->updated_ms;
+    event->number = issue->number;
+    event->origin = str_printf("github:%s#%" PRId64, walk->repository, issue->number);
+    if (!r && !event->origin)
+        r = err_set(err, ERR_NOMEM, "out of memory");
+    if (!r)
+        r = str_set(&event->order_key, event->origin, err);
+    if (!r)
+        r = str_set(&event->repository, walk->repository, err);
+    if (!r)
+        r = str_set(&event->title, issue->title, err);
+    if (!r)
+        r = str_set(&event->text, issue->body, err);
+    return r ? r : str_set(&event->url, issue->url, err);
+}
+
+static int
+visit_issue(void *ctx, const struct github_issue *issue, struct err *err)
+{
+    const struct wish_walk *walk = ctx;
+    AUTO(event_free) struct event *event = calloc(1, sizeof(*event));
+
+    if (!event)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    const int r = fill_wish(event, walk, issue, err);
+    return r ? r : walk->each(walk->ctx, event, err);
+}
+
+/* An App cannot be assigned to anything. */
+static int
+each_wish(struct session *session,
+          const char *repository,
+          int64_t since_ms,
+          watch_event_fn *each,
+          void *ctx,
+          struct err *err)
+{
+    const struct settings *settings = session->app->settings;
+    const char *login = settings->github.login;
+    const struct github_issue_filter labeled = {.label = settings->bot.label, .since_ms = since_ms};
+    const struct github_issue_filter assigned = {.assignee = login, .since_ms = since_ms};
+    struct wish_walk walk = {
+        .repository = repository, .trigger = "label", .each = each, .ctx = ctx};
+    int r =
+        github_each_issue(github_client(session), repository, &labeled, visit_issue, &walk, err);
+
+    if (r || !login || settings->github.app_id)
+        return r;
+    walk.trigger = "assignment";
+    return github_each_issue(github_client(session), repository, &assigned, visit_issue, &walk,
+                             err);
+}
+
+struct asker_search {
+    struct event *event;
+    const char *label;
+    const char *login; /* ours; or NULL */
+};
+
+/* The last one who did it counts: whoever took it back was before. */
+static int
+visit_issue_event(void *ctx, const struct github_issue_event *done, struct err *err)
+{
+    const struct asker_search *search = ctx;
+    struct event *event = search->event;
+    const bool labeled = str_equal(event->trigger, "label") && str_equal(done->event, "labeled") &&
+                         str_equal_nocase(done->label, search->label);
+    const bool assigned = str_equal(event->trigger, "assignment") &&
+                          str_equal(done->event, "assigned") &&
+                          str_equal_nocase(done->assignee, search->login);
+
+    if (!labeled && !assigned)
+        return 0;
+    event->actor_is_bot = done->by_program;
+    event->happened_ms = done->created_ms;
+    return str_set(&event->actor, done->actor, err);
+}
+
+/* Did draftd speak there? Then it knew the issue, under another name of the repository, or in
+ * another store. */
+static int
+check_silence(struct session *session, const struct event *event, struct err *err)
+{
+    int64_t comment;
+    const int r = github_find_comment(github_client(session), event->repository, event->number,
+                                      "<!-- draftd:task=", &comment, err);
+
+    if (r == ERR_NOTFOUND)
+        return 0;
+    return r ? r : err_set(err, ERR_CONFLICT, "draftd has answered there already");
+}
+
+static int
+find_asker(struct session *session, struct event *event, struct err *err)
+{
+    const struct settings *settings = session->app->settings;
+    struct asker_search search = {
+        .event = event, .label = settings->bot.label, .login = settings->github.login};
+    int r = github_each_issue_event(github_client(session), event->repository, event->number,
+                                    visit_issue_event, &search, err);
+
+    if (r)
+        return r;
+    if (!event->actor)
+        return err_set(err, ERR_NOTFOUND, "GitHub does not tell who asked");
+    if (str_equal_nocase(event->actor, search.login))
+        return err_set(err, ERR_NOTFOUND, "draftd's own account did it");
+    return check_silence(session, event, err);
+}
+
 const struct platform_watch github_watch = {
     .kept_ms = kept_ms,
     .each_hook = each_hook,
     .each_sent = each_sent,
     .send_again = send_again,
     .look_at_draft = look_at_draft,
+    .horizon_ms = horizon_ms,
+    .each_repository = each_repository,
+    .each_wish = each_wish,
+    .find_asker = find_asker,
 };
 
 /* ---- who else works on an issue ---- */

@@ -81,6 +81,12 @@ static const struct bind_key github_keys[] = {
      .type = BIND_TEXT,
      .offset = offsetof(struct github_settings, webhook_url),
      .hint = "write the payload URL of the webhooks, as it stands there"},
+    {.name = "reconcile_days",
+     .type = BIND_INTEGER,
+     .offset = offsetof(struct github_settings, reconcile_days),
+     .integer = {.value = 7, .min = 0, .max = 365},
+     .hint = "write how many days old a label or assignment may be that nobody heard of; 0: look "
+             "for none"},
     {.name = "ca_file",
      .type = BIND_TEXT,
      .offset = offsetof(struct github_settings, ca_file),

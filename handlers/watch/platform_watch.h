@@ -74,4 +74,26 @@ struct platform_watch {
                          const char *seen,
                          struct watch_draft *ret_draft,
                          struct err *err);
+
+    /* How old a wish may be that is still to be done; 0: none is looked for. */
+    int64_t (*horizon_ms)(const struct settings *settings);
+
+    /* Hand the repositories that are served and can be seen to `each`. */
+    int (*each_repository)(struct session *session,
+                           watch_name_fn *each,
+                           void *ctx,
+                           struct err *err);
+
+    /* Hand what is open in a repository, changed since then and asked of us, to `each`: events as
+     * of deliveries, without an actor, whose time is that of the last change. */
+    int (*each_wish)(struct session *session,
+                     const char *repository,
+                     int64_t since_ms,
+                     watch_event_fn *each,
+                     void *ctx,
+                     struct err *err);
+
+    /* Fill in who asked, and when.  Errors: ERR_NOTFOUND nobody can be told who did; ERR_CONFLICT
+     * we answered there before, whatever the store says. Both in words for the log. */
+    int (*find_asker)(struct session *session, struct event *event, struct err *err);
 };

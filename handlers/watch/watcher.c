@@ -5,19 +5,21 @@
 #include "handlers/platform.h"
 #include "handlers/watch/drafts.h"
 #include "handlers/watch/missed.h"
+#include "handlers/watch/reconcile.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 
 #include <stdlib.h>
 
 /* What is looked after, each at its own times. */
-enum concern { MISSED, DRAFTS, KINDS };
+enum concern { MISSED, DRAFTS, WISHES, KINDS };
 
 /* One platform that can be asked. */
 struct watched {
     const struct platform *platform; /* NULL: the last one was before */
     struct missed *missed;
     struct drafts drafts;
+    struct reconcile *reconcile;
     int64_t due_mono_ms[KINDS];
 };
 
@@ -35,7 +37,8 @@ add(struct watcher *watcher, const struct platform *platform, struct err *err)
     while (watched->platform)
         watched++;
     watched->platform = platform;
-    return missed_new(watcher->app, &watched->missed, err);
+    const int r = missed_new(watcher->app, &watched->missed, err);
+    return r ? r : reconcile_new(watcher->app, &watched->reconcile, err);
 }
 
 int
@@ -61,8 +64,10 @@ watcher_free(struct watcher *watcher)
 {
     if (!watcher)
         return;
-    for (size_t i = 0; i < PLATFORMS_MAX; i++)
+    for (size_t i = 0; i < PLATFORMS_MAX; i++) {
         missed_free(watcher->watched[i].missed);
+        reconcile_free(watcher->watched[i].reconcile);
+    }
     sessions_done(&watcher->sessions);
     free(watcher);
 }
@@ -75,6 +80,8 @@ do_one(struct watched *watched, enum concern kind, struct session *session)
         return missed_look(watched->missed, session);
     case DRAFTS:
         return drafts_look(&watched->drafts, session->app, session);
+    case WISHES:
+        return reconcile_look(watched->reconcile, session);
     case KINDS:
         break;
     }

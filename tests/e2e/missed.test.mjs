@@ -197,3 +197,43 @@ describe('drafts', () => {
         assert.equal(looks[0].status, 304);
     });
 });
+
+describe('wishes that nobody heard', () => {
+    const issue = (more) => [{ number: 1, title: 'Mend it', body: 'Please mend it.', user: 'ann', labels: ['draftd'], ...more }];
+
+    for (const app of [true, false]) {
+        test(`labels${app ? '' : ' and assignments'} become tasks, once, in the name of who put them there`, async (t) => {
+            const world = await World.start({ app });
+            t.after(() => world.stop());
+            const labeled = await world.repository('labeled', usual(agent), { issues: issue() });
+            const late = await world.repository('late', usual(agent), { issues: issue({ labels: [] }) });
+            const byEve = await world.repository('by-eve', usual(agent), { issues: issue({ labels: [] }) });
+            const old = await world.repository('old', usual(agent), { issues: issue({ updated_at: ago(8 * 24 * 60) }) });
+            const oldLabel = await world.repository('old-label', usual(agent), { issues: issue({ labels: [] }) });
+            const closed = await world.repository('closed', usual(agent), { issues: issue({ state: 'closed' }) });
+            const spoken = await world.repository('spoken', usual(agent), { issues: issue() });
+            const assigned = await world.repository('assigned', usual(agent), { issues: issue({ labels: [], assignees: ['draftd-bot'] }) });
+            const edit = (repository, change) => world.control('PATCH', `repos/${repository}/issues/1`, change);
+            await edit(late, { labels: ['draftd'], by: 'ann' });
+            await edit(byEve, { labels: ['draftd'], by: 'eve' });
+            await edit(oldLabel, { labels: ['draftd'], by: 'ann', at: ago(8 * 24 * 60) });
+            await world.control('POST', `repos/${spoken}/issues/1/comments`,
+                { user: app ? 'draftd[bot]' : 'draftd-bot', app_id: app ? 4711 : null, body: '<!-- draftd:task=9 instance=ab -->\nDone.' });
+            await world.restart();
+
+            const expected = [labeled, late, ...(app ? [] : [assigned])];
+            for (const repository of expected)
+                assert.equal((await world.ended(repository)).state, 'drafted');
+            assert.equal(world.show(labeled).requested_by, 'ann');
+            for (const name of ['by-eve', 'old-label', 'spoken'])
+                await world.logged(new RegExp(`event=wish_left_alone origin="github:acme/${name}#1"`));
+            [byEve, old, oldLabel, closed, spoken, ...(app ? [assigned] : [])].forEach((repository) => assert.equal(world.task(repository), undefined, repository));
+
+            await world.restart();
+            await world.logged(/(event=wish_left_alone origin="github:acme.by-eve#1"[^]*){2}/);
+            assert.equal(world.tasks().length, expected.length);
+            for (const repository of expected)
+                assert.equal(world.show(repository).runs.length, 1);
+        });
+    }
+});

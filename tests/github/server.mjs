@@ -29,7 +29,7 @@
 //   GET    state | repos/O/R                 all of it | one repository: issues with their reactions and
 //                                            comments (each with its edit history), pulls with theirs
 //   POST   repos/O/R/issues                  as in setup; answers the issue
-//   PATCH  repos/O/R/issues/N                e.g. {"labels": ["draftd"]}; state "deleted" answers 410
+//   PATCH  repos/O/R/issues/N                e.g. {"labels": ["draftd"], by?: login, at?: time}; state "deleted" answers 410
 //   POST   repos/O/R/issues/N/comments       {user, body, app_id?, times?}: written by somebody
 //   PATCH  repos/O/R/pulls/N                 e.g. {"state": "closed", "merged": true}; "mergeable": true, false or null (without: found
 //                                            out where there is git_dir); "head_repository": another
