@@ -33,6 +33,8 @@ TEST(an_empty_file_is_all_defaults)
     CHECK_STR(s->bot.label, "draftd");
     CHECK(!s->github.present && !s->local.present);
     CHECK_STR(s->github.api_url, "https://api.github.com");
+    CHECK_INT(s->github.reconcile_days, 7);
+    CHECK(!s->github.webhook_url);
     CHECK(str_starts_with(s->sandbox.engine, "unix:///"));
     CHECK_STR(s->sandbox.image, "draftd-work");
     CHECK_INT(s->sandbox.memory_mib, 4096);
@@ -71,6 +73,8 @@ TEST(a_full_file_is_read)
         "  api_url: http://127.0.0.1:8080/api/v3//\n"
         "  git_url: https://github.example/\n"
         "  ca_file: hook.secret\n"
+        "  webhook_url: https://draftd.example/webhooks/github?x=1\n"
+        "  reconcile_days: 0\n"
         "  repositories: [ \"acme/*\", other/.github ]\n"
         "local:\n"
         "  secret_file: local.secret\n"
@@ -93,6 +97,8 @@ TEST(a_full_file_is_read)
     CHECK_STR(s->github.api_url, "http://127.0.0.1:8080/api/v3");
     CHECK_STR(s->github.git_url, "https://github.example");
     CHECK(str_starts_with(s->github.ca_file, place.dir));
+    CHECK_STR(s->github.webhook_url, "https://draftd.example/webhooks/github?x=1");
+    CHECK_INT(s->github.reconcile_days, 0);
     CHECK_INT(s->github.repositories.count, 2);
     CHECK_STR(secret_reveal(s->github.webhook_secret).ptr, "hook");
     CHECK(strstr(secret_reveal(s->github.app_private_key).ptr, "PRIVATE KEY"));

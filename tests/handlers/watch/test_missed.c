@@ -53,6 +53,8 @@ look(struct scene *scene)
 TEST(what_nobody_took_and_nobody_stored_is_asked_for_oldest_first)
 {
     const struct watch_sent sent[] = {
+        {.id = 10, .guid = "by-hand", .sent_ms = MINUTES_AGO(2)}, /* and was taken before */
+        {.id = 9, .guid = "by-hand", .sent_ms = MINUTES_AGO(3), .ok = true},
         {.id = 8, .guid = "timed-out", .sent_ms = MINUTES_AGO(3)},
         {.id = 7, .guid = "again", .sent_ms = MINUTES_AGO(4), .ok = true},
         {.id = 6, .guid = "twice", .sent_ms = MINUTES_AGO(5)},
