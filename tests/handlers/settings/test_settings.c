@@ -73,8 +73,6 @@ TEST(a_full_file_is_read)
         "  api_url: http://127.0.0.1:8080/api/v3//\n"
         "  git_url: https://github.example/\n"
         "  ca_file: hook.secret\n"
-        "  webhook_url: https://draftd.example/webhooks/github?x=1\n"
-        "  reconcile_days: 0\n"
         "  repositories: [ \"acme/*\", other/.github ]\n"
         "local:\n"
         "  secret_file: local.secret\n"
@@ -97,8 +95,6 @@ TEST(a_full_file_is_read)
     CHECK_STR(s->github.api_url, "http://127.0.0.1:8080/api/v3");
     CHECK_STR(s->github.git_url, "https://github.example");
     CHECK(str_starts_with(s->github.ca_file, place.dir));
-    CHECK_STR(s->github.webhook_url, "https://draftd.example/webhooks/github?x=1");
-    CHECK_INT(s->github.reconcile_days, 0);
     CHECK_INT(s->github.repositories.count, 2);
     CHECK_STR(secret_reveal(s->github.webhook_secret).ptr, "hook");
     CHECK(strstr(secret_reveal(s->github.app_private_key).ptr, "PRIVATE KEY"));
@@ -128,6 +124,20 @@ TEST(a_machine_user_needs_a_token_only)
                  "");
     CHECK_STR(secret_reveal(place.settings->github.token).ptr, "a-token");
     CHECK_INT(place.settings->github.app_id, 0);
+}
+
+TEST(what_nobody_heard_is_looked_for_as_far_as_is_said)
+{
+    AUTO_DONE(place_done) struct place place = {0};
+
+    place_make(&place);
+    check_faults(&place,
+                 "github: { webhook_secret_file: hook.secret, token_file: token, "
+                 "webhook_url: 'https://draftd.example/webhooks/github?x=1', reconcile_days: 0, "
+                 "repositories: [ a/b ] }\n",
+                 "");
+    CHECK_STR(place.settings->github.webhook_url, "https://draftd.example/webhooks/github?x=1");
+    CHECK_INT(place.settings->github.reconcile_days, 0);
 }
 
 TEST(github_says_what_is_missing)
