@@ -313,5 +313,7 @@ const struct platform github_platform = {
     .is_special_path = is_special_path,
     .may_push_special = may_push_special,
     .advise = advise,
+    .find_rival = github_find_rival,
+    .watch = &github_watch,
     .closes_issue = true,
 };

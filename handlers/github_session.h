@@ -42,3 +42,13 @@ MUST_CHECK int github_send_evidence(struct session *session,
                                     const struct outbox_message *message,
                                     const struct task *task,
                                     struct err *err);
+
+/* What the platform can be asked afterwards. */
+extern const struct platform_watch github_watch;
+
+/* The platform's find_rival(). */
+MUST_CHECK int github_find_rival(struct session *session,
+                                 const struct task *task,
+                                 char **ret_url,
+                                 char **ret_author,
+                                 struct err *err);

@@ -17,6 +17,7 @@ struct event;
 struct http_request;
 struct outbox_message;
 struct platform;
+struct platform_watch;
 struct settings;
 struct stop;
 struct task;
@@ -180,6 +181,18 @@ struct platform {
                      const struct draft_request *request,
                      struct draft_made *ret_made,
                      struct err *err);
+
+    /* Find open work of somebody else that would settle the same origin: its URL and its author
+     * (the caller's, free(); the author may be NULL).  May be NULL: it cannot tell.  Errors:
+     * ERR_NOTFOUND there is none. */
+    int (*find_rival)(struct session *session,
+                      const struct task *task,
+                      char **ret_url,
+                      char **ret_author,
+                      struct err *err);
+
+    /* What it can be asked afterwards (watch/platform_watch.h); NULL: nothing. */
+    const struct platform_watch *watch;
 
     /* Is the origin an issue that a merged draft closes? */
     bool closes_issue;

@@ -9,6 +9,7 @@
 #include "handlers/thread/live.h"
 #include "handlers/thread/sender.h"
 #include "handlers/timer.h"
+#include "handlers/watch/watcher.h"
 #include "handlers/worker.h"
 #include "integrations/git/repo.h"
 #include "integrations/github/github.h"
@@ -44,6 +45,8 @@ struct process {
     struct sender *sender;
     struct timer *timer;
     struct service *timer_service;
+    struct watcher *watcher;
+    struct service *watcher_service;
     struct janitor *janitor;
     struct service *janitor_service;
     bool host_tried; /* and it works */
@@ -257,6 +260,7 @@ stop_services(struct process *process)
     for (size_t i = 0; i < MAX_WORKERS; i++)
         service_end(process->worker_services[i]);
     service_end(process->timer_service);
+    service_end(process->watcher_service);
     service_end(app->dispatcher);
     service_end(app->sender);
 }
@@ -274,6 +278,7 @@ process_close(struct process *process)
         worker_free(process->workers[i]);
     }
     service_free(process->timer_service);
+    service_free(process->watcher_service);
     service_free(process->janitor_service);
     janitor_free(process->janitor);
     service_free(app->dispatcher);
@@ -281,6 +286,7 @@ process_close(struct process *process)
     dispatcher_free(process->dispatcher);
     sender_free(process->sender);
     timer_free(process->timer);
+    watcher_free(process->watcher);
     live_free(app->live);
     permissions_free(app->permissions);
     github_tokens_free(app->tokens);
@@ -395,6 +401,18 @@ process_start(struct process *process, struct err *err)
     if (!r)
         r = service_start(process->janitor_service, err);
     return r;
+}
+
+int
+process_watch(struct process *process, struct err *err)
+{
+    struct app *app = &process->app;
+    int r = watcher_new(app, &process->watcher, err);
+
+    if (!r)
+        r = service_new("watcher", watcher_turn, process->watcher, app->stop,
+                        &process->watcher_service, err);
+    return r ? r : service_start(process->watcher_service, err);
 }
 
 static bool

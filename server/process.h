@@ -48,6 +48,10 @@ MUST_CHECK int process_prepare(struct process *process, int64_t workers, struct 
  * it. */
 MUST_CHECK int process_start(struct process *process, struct err *err);
 
+/* And have the platforms asked for what was missed, now and from time to time: what a server does.
+ * After process_start(). */
+MUST_CHECK int process_watch(struct process *process, struct err *err);
+
 /* Signals that end the process (SIGTERM, SIGINT, SIGHUP) are waited for, not handled: block them
  * before any other thread exists, and write their set for sigwait(). A closed pipe or a file size limit becomes an error of
  * the write. */

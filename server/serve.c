@@ -143,6 +143,8 @@ start_all(const struct serve_options *options,
         r = process_recover(process, err);
     if (!r && options->works)
         r = process_start(process, err);
+    if (!r && options->works)
+        r = process_watch(process, err);
     return r;
 }
 

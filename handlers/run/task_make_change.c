@@ -8,6 +8,7 @@
 #include "handlers/run/commits.h"
 #include "handlers/run/guard.h"
 #include "handlers/run/remarks.h"
+#include "handlers/run/rival.h"
 #include "handlers/run/task_run.h"
 #include "handlers/settings/repo_settings.h"
 #include "handlers/settings/settings.h"
@@ -490,10 +491,12 @@ fetch(struct work *work, struct err *err)
     int r = work_progress(work, STAGE_FETCH, 0, err);
 
     if (!r)
+        r = rival_check(work, err);
+    if (!r && work_goes_on(work))
         r = work_open_mirror(work, err);
-    if (!r)
+    if (!r && work_goes_on(work))
         r = remarks_load(work, err);
-    if (!r)
+    if (!r && work_goes_on(work))
         r = branch_fetch(work, err);
     if (!r && work_goes_on(work))
         r = remarks_read_failures(work, err);

@@ -25,6 +25,8 @@ struct github_settings {
     char *login; /* NULL: asked from the API */
     char *api_url;
     char *git_url;
+    char *webhook_url;      /* as the webhooks of repositories have it; or NULL */
+    int64_t reconcile_days; /* 7: how old a wish may be that nobody heard; 0: none is looked for */
     char *ca_file;                   /* further trusted certificates; or NULL */
     struct string_list repositories; /* patterns, "acme/" followed by '*' */
     /* loaded */

@@ -72,6 +72,7 @@ report_status_answer(const struct report_answer_input *input, char **ret_text, s
         strbuf_addf(&buf, " is %s", draft_state_name(task->draft_state));
     }
     strbuf_add_str(&buf, ".\n");
+    report_append_conflicts(&buf, task, input->bot_name);
     return strbuf_take(&buf, ret_text, err);
 }
 

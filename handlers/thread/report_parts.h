@@ -45,6 +45,9 @@ void report_append_output(struct strbuf *buf, const char *output, size_t max_byt
 /* The agent's own words under a heading that says so, at most `max_bytes` (1 000 at least). */
 void report_append_summary(struct strbuf *buf, const char *summary, size_t max_bytes);
 
+/* One line, where the open draft conflicts with its base branch. At most 900 bytes. */
+void report_append_conflicts(struct strbuf *buf, const struct task *task, const char *bot_name);
+
 /* "octocat (label)"; at most 700 bytes. */
 void report_append_asker(struct strbuf *buf, const struct task *task, const struct run *run);
 

@@ -164,6 +164,16 @@ append_draft_link(struct strbuf *buf, const struct task *task)
     }
 }
 
+void
+report_append_conflicts(struct strbuf *buf, const struct task *task, const char *bot_name)
+{
+    if (task->draft_state != DRAFT_OPEN || !task->draft_conflicts)
+        return;
+    strbuf_add_str(buf, "\nIt conflicts with ");
+    report_append_code(buf, task->base_branch ? task->base_branch : "its base", 2 * NAME_BYTES);
+    strbuf_addf(buf, "; `@%s rebase` resolves that.\n", bot_name);
+}
+
 /* Why it ended: the task's last word, or the run's. */
 static const char *
 find_reason(const struct report_input *input)
@@ -211,6 +221,25 @@ draft_word(enum draft_state state)
     return "";
 }
 
+static bool
+gave_way(const struct report_input *input)
+{
+    return input->task->state == TASK_UNCHANGED && input->run && input->run->rival;
+}
+
+static void
+append_unchanged(struct strbuf *buf, const struct report_input *input)
+{
+    if (!gave_way(input)) {
+        strbuf_addf(buf, "**No change needed**: the agent changed nothing%s.\n",
+                    input->task->draft_number ? "" : ", so there is no pull request");
+        return;
+    }
+    strbuf_add_str(buf, "**Not begun**: ");
+    report_append_link(buf, "somebody's pull request", input->run->rival);
+    strbuf_add_str(buf, " for this is open already.\n");
+}
+
 static void
 append_last_word(struct strbuf *buf, const struct report_input *input)
 {
@@ -224,14 +253,14 @@ append_last_word(struct strbuf *buf, const struct report_input *input)
         strbuf_add_str(buf, draft_word(input->task->draft_state));
         append_draft_link(buf, input->task);
         strbuf_add_str(buf, ".\n");
+        report_append_conflicts(buf, input->task, input->bot_name);
         if (input->run && input->run->verdict != VERDICT_NONE) {
             strbuf_add_char(buf, '\n');
             report_append_verdict(buf, input->run, input->checks);
         }
         return;
     case TASK_UNCHANGED:
-        strbuf_addf(buf, "**No change needed**: the agent changed nothing%s.\n",
-                    input->task->draft_number ? "" : ", so there is no pull request");
+        append_unchanged(buf, input);
         return;
     case TASK_HELD:
         strbuf_add_str(buf,
@@ -275,6 +304,8 @@ append_retry_hint(struct strbuf *buf, const struct report_input *input)
                     mend ? "When that is mended, " : "", input->task->id);
     else if (mend)
         strbuf_addf(buf, " When that is mended, mention `@%s` to try again.", input->bot_name);
+    else if (gave_way(input))
+        strbuf_addf(buf, " `@%s retry` has it done all the same.", input->bot_name);
     else
         strbuf_addf(buf, " To try again, mention `@%s` and say what %s.", input->bot_name,
                     input->task->state == TASK_HELD ? "the change should leave alone"

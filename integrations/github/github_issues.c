@@ -83,6 +83,56 @@ github_each_issue(struct github *github,
     return 0;
 }
 
+/* --- What was done to one */
+
+/* What github_each_issue_event() was asked for. */
+struct event_reading {
+    github_issue_event_fn *each;
+    void *ctx;
+};
+
+/* Who assigned is told apart: the actor of an assignment is who was assigned. */
+static int
+hand_over_event(void *ctx, const json_t *item, bool *ret_enough, struct err *err)
+{
+    const struct event_reading *const reading = ctx;
+    const char *const assignee = js_str(item, "assignee.login");
+    const json_t *const actor = js_at(item, assignee ? "assigner" : "actor");
+
+    *ret_enough = false;
+    return reading->each(reading->ctx,
+                         &(struct github_issue_event){
+                             .event = github_text_at(item, "event"),
+                             .actor = js_str(actor, "login"),
+                             .by_program = str_equal(js_str(actor, "type"), "Bot") ||
+                                           js_at(item, "performed_via_github_app.id"),
+                             .label = js_str(item, "label.name"),
+                             .assignee = assignee,
+                             .created_ms = clock_parse(js_str(item, "created_at"), 0),
+                         },
+                         err);
+}
+
+int
+github_each_issue_event(struct github *github,
+                        const char *repository,
+                        int64_t issue,
+                        github_issue_event_fn *each,
+                        void *ctx,
+                        struct err *err)
+{
+    auto_free char *path =
+        str_printf("/issues/%" PRId64 "/events?per_page=%d", issue, GITHUB_PAGE_SIZE);
+    const struct github_list list = {.repository = repository, .path = path};
+    struct event_reading reading = {.each = each, .ctx = ctx};
+
+    if (!path)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (github_walk(github, &list, hand_over_event, &reading, err))
+        return err_wrap(err, "reading what was done to %.200s#%" PRId64, repository, issue);
+    return 0;
+}
+
 /* --- Installations */
 
 /* What github_each_installation() was asked for. */

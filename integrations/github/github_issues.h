@@ -33,6 +33,28 @@ MUST_CHECK int github_each_issue(struct github *github,
                                  void *ctx,
                                  struct err *err);
 
+/* What somebody did to an issue; borrowed. */
+struct github_issue_event {
+    const char *event;    /* "labeled", "assigned", "closed", ... */
+    const char *actor;    /* login of who did it; NULL: not told */
+    bool by_program;      /* that is a bot, or an App on somebody's behalf */
+    const char *label;    /* "labeled", "unlabeled": which; or NULL */
+    const char *assignee; /* "assigned", "unassigned": whom; or NULL */
+    int64_t created_ms;   /* 0: not told */
+};
+
+/* What is done with an event. An error ends the walk. */
+typedef int
+github_issue_event_fn(void *ctx, const struct github_issue_event *event, struct err *err);
+
+/* Hand what was done to an issue to `each`, oldest first.  Errors: those of `each`, too. */
+MUST_CHECK int github_each_issue_event(struct github *github,
+                                       const char *repository,
+                                       int64_t issue,
+                                       github_issue_event_fn *each,
+                                       void *ctx,
+                                       struct err *err);
+
 /* Where the App is installed; borrowed. */
 struct github_installation {
     int64_t id;

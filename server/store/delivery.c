@@ -419,3 +419,41 @@ delivery_list(struct db *db, size_t limit, struct delivery_list *ret_list, struc
         *ret_list = TAKE_STRUCT(list);
     return code;
 }
+
+int
+delivery_mark_get(
+    struct db *db, const char *platform, const char *hook, int64_t *ret_seen_ms, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+    bool row;
+
+    int code = db_prepare(db, "SELECT seen_ms FROM delivery_mark WHERE platform = $1 AND hook = $2",
+                          &stmt, err);
+    if (code)
+        return code;
+    db_bind_text(stmt, 1, platform);
+    db_bind_text(stmt, 2, hook);
+    code = db_step(stmt, &row, err);
+    if (!code)
+        *ret_seen_ms = row ? db_column_int(stmt, 0) : 0;
+    return code;
+}
+
+int
+delivery_mark_set(
+    struct db *db, const char *platform, const char *hook, int64_t seen_ms, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(db,
+                                "INSERT INTO delivery_mark (platform, hook, seen_ms)"
+                                " VALUES ($1, $2, $3) ON CONFLICT (platform, hook)"
+                                " DO UPDATE SET seen_ms = excluded.seen_ms",
+                                &stmt, err);
+    if (code)
+        return code;
+    db_bind_text(stmt, 1, platform);
+    db_bind_text(stmt, 2, hook);
+    db_bind_int(stmt, 3, seen_ms);
+    return db_run(stmt, err);
+}

@@ -104,3 +104,9 @@ void delivery_list_done(struct delivery_list *list);
 /* The newest `limit` deliveries, newest first. */
 MUST_CHECK int
 delivery_list(struct db *db, size_t limit, struct delivery_list *ret_list, struct err *err);
+
+/* Until when, by the platform's clock, what it sent through a hook was looked through; 0: never. */
+MUST_CHECK int delivery_mark_get(
+    struct db *db, const char *platform, const char *hook, int64_t *ret_seen_ms, struct err *err);
+MUST_CHECK int delivery_mark_set(
+    struct db *db, const char *platform, const char *hook, int64_t seen_ms, struct err *err);

@@ -234,6 +234,20 @@ static const char retention[] =
     "CREATE INDEX outbox_sent_old ON outbox (created_ms) WHERE state = 1;"
     "CREATE INDEX baseline_old ON baseline (created_ms);";
 
+/* What the platform is asked about afterwards: how far back that was done, where an open draft
+ * stands, and whose work made a run unnecessary. */
+static const char watching[] =
+    "CREATE TABLE delivery_mark ("
+    " platform TEXT NOT NULL,"
+    " hook TEXT NOT NULL,"
+    " seen_ms INTEGER NOT NULL,"
+    " PRIMARY KEY (platform, hook));"
+    "ALTER TABLE task ADD COLUMN draft_conflicts INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE task ADD COLUMN draft_seen TEXT;"
+    "CREATE INDEX task_draft_open ON task (id) WHERE draft_state = 1;"
+    "ALTER TABLE run ADD COLUMN rival TEXT;"
+    "CREATE INDEX run_rival ON run (task) WHERE rival IS NOT NULL;";
+
 /* What leads from version N to version N + 1 is at place N, in parts that run one after the other.
  */
 #define PARTS_MAX 8
@@ -245,6 +259,7 @@ static const char *const migrations[][PARTS_MAX] = {
     {run_detail},
     {remarks},
     {identity, retention},
+    {watching},
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

@@ -16,6 +16,7 @@ static const struct row_text texts[] = {
     {22, offsetof(struct run, summary)},          {23, offsetof(struct run, flags)},
     {28, offsetof(struct run, settings_commit)},  {29, offsetof(struct run, detail)},
     {30, offsetof(struct run, agent)},            {31, offsetof(struct run, branch)},
+    {32, offsetof(struct run, rival)},
 };
 #define TEXT_COUNT (sizeof(texts) / sizeof(texts[0]))
 
@@ -293,4 +294,19 @@ run_request_cancel(struct db *db,
     if (!code)
         *ret_ended = queued;
     return code;
+}
+
+int
+run_told_of_rival(struct db *db, int64_t task, bool *ret_told, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(db,
+                                "SELECT 1 FROM run WHERE task = $1 AND rival IS NOT NULL"
+                                " AND state = 2 LIMIT 1",
+                                &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, task);
+    return db_step(stmt, ret_told, err);
 }

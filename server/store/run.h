@@ -75,6 +75,7 @@ struct run {
     char *reason;  /* one line */
     char *detail;  /* lines that explain it, or what the run waits for; or NULL */
     char *summary; /* the agent's own words, or NULL */
+    char *rival;   /* URL of somebody else's open work on the same, found at the start; or NULL */
     char *flags;   /* JSON array of strings: what a reviewer should see first; or NULL */
     int64_t created_ms;
     int64_t started_ms;
@@ -194,6 +195,14 @@ run_set_verdict(struct db *db, struct run_lease lease, enum run_verdict verdict,
 /* What explains how it ends: the guard's hits, the faults of settings; NULL: nothing does. */
 MUST_CHECK int
 run_set_detail(struct db *db, struct run_lease lease, const char *detail, struct err *err);
+
+/* Somebody else's work was found, which the thread is told of. */
+MUST_CHECK int
+run_set_rival(struct db *db, struct run_lease lease, const char *rival, struct err *err);
+
+/* Was the task's thread told of somebody else's work by a run that has ended? */
+MUST_CHECK int
+run_told_of_rival(struct db *db, int64_t task, bool *ret_told, struct err *err);
 
 /* End the run. The task's own state is the caller's to set, in the same transaction. */
 MUST_CHECK int run_finish(struct db *db,

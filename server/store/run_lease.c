@@ -385,6 +385,21 @@ run_set_detail(struct db *db, struct run_lease lease, const char *detail, struct
 }
 
 int
+run_set_rival(struct db *db, struct run_lease lease, const char *rival, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(db,
+                                "UPDATE run SET rival = $1"
+                                " WHERE id = $2 AND lease_number = $3 AND state = 1",
+                                &stmt, err);
+    if (code)
+        return code;
+    db_bind_text(stmt, 1, rival);
+    return update_held(stmt, 2, lease, err);
+}
+
+int
 run_finish(struct db *db,
            struct run_lease lease,
            enum run_outcome outcome,

@@ -6,9 +6,10 @@
 #define COLUMNS                                                                                    \
     "id, platform, origin, thread, repository, number, title, text, url, requested_by, state, "    \
     "branch, base_branch, draft_number, draft_url, status_ref, reason, created_ms, updated_ms, "      \
-    "draft_state, draft_opened_ms, draft_ended_ms, follow_ci"
+    "draft_state, draft_opened_ms, draft_ended_ms, follow_ci, draft_conflicts, draft_seen"
 
-_Static_assert(TASK_QUEUED == 0 && TASK_RUNNING == 1, "written as numbers in SQL and in indexes");
+_Static_assert(TASK_QUEUED == 0 && TASK_RUNNING == 1 && DRAFT_OPEN == 1,
+               "written as numbers in SQL and in indexes");
 
 static const struct row_text texts[] = {
     {1, offsetof(struct task, platform)},   {2, offsetof(struct task, origin)},
@@ -17,7 +18,7 @@ static const struct row_text texts[] = {
     {8, offsetof(struct task, url)},        {9, offsetof(struct task, requested_by)},
     {11, offsetof(struct task, branch)},    {12, offsetof(struct task, base_branch)},
     {14, offsetof(struct task, draft_url)}, {15, offsetof(struct task, status_ref)},
-    {16, offsetof(struct task, reason)},
+    {16, offsetof(struct task, reason)},    {24, offsetof(struct task, draft_seen)},
 };
 #define TEXT_COUNT (sizeof(texts) / sizeof(texts[0]))
 
@@ -103,6 +104,7 @@ load(struct db_stmt *stmt, void *ret_record, struct err *err)
     task->draft_opened_ms = db_column_int(stmt, 20);
     task->draft_ended_ms = db_column_int(stmt, 21);
     task->follow_ci = db_column_int(stmt, 22);
+    task->draft_conflicts = db_column_int(stmt, 23);
     const int code = row_load_texts(stmt, task, texts, TEXT_COUNT, err);
     if (!code)
         *(struct task **)ret_record = TAKE(task);
@@ -355,7 +357,8 @@ task_set_draft(struct db *db,
                                 "UPDATE task SET draft_opened_ms = CASE WHEN draft_number = $1"
                                 " THEN draft_opened_ms ELSE $2 END,"
                                 " draft_number = $1, draft_url = $3, draft_state = $4,"
-                                " draft_ended_ms = 0 WHERE id = $5",
+                                " draft_ended_ms = 0, draft_conflicts = 0, draft_seen = NULL"
+                                " WHERE id = $5",
                                 &stmt, err);
     if (code)
         return code;
@@ -373,8 +376,10 @@ task_set_draft_state(
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
 
-    const int code = db_prepare(
-        db, "UPDATE task SET draft_state = $1, draft_ended_ms = $2 WHERE id = $3", &stmt, err);
+    const int code = db_prepare(db,
+                                "UPDATE task SET draft_state = $1, draft_ended_ms = $2,"
+                                " draft_conflicts = 0, draft_seen = NULL WHERE id = $3",
+                                &stmt, err);
     if (code)
         return code;
     db_bind_int(stmt, 1, state);
@@ -391,11 +396,28 @@ task_leave_draft(struct db *db, int64_t id, struct err *err)
     const int code = db_prepare(db,
                                 "UPDATE task SET branch = NULL, base_branch = NULL,"
                                 " draft_number = 0, draft_url = NULL, draft_state = 0,"
-                                " draft_opened_ms = 0, draft_ended_ms = 0 WHERE id = $1",
+                                " draft_opened_ms = 0, draft_ended_ms = 0,"
+                                " draft_conflicts = 0, draft_seen = NULL WHERE id = $1",
                                 &stmt, err);
     if (code)
         return code;
     db_bind_int(stmt, 1, id);
+    return row_update(stmt, "task", id, err);
+}
+
+int
+task_set_draft_seen(
+    struct db *db, int64_t id, bool conflicts, const char *seen, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(
+        db, "UPDATE task SET draft_conflicts = $1, draft_seen = $2 WHERE id = $3", &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, conflicts);
+    db_bind_text(stmt, 2, seen);
+    db_bind_int(stmt, 3, id);
     return row_update(stmt, "task", id, err);
 }
 
@@ -448,6 +470,27 @@ task_list(struct db *db, bool live_only, size_t limit, struct task_list *ret_lis
     if (code)
         return code;
     db_bind_int(stmt, 1, (int64_t)limit);
+    code = row_load_list(stmt, load, &list.items, &list.count, err);
+    if (!code)
+        *ret_list = TAKE_STRUCT(list);
+    return code;
+}
+
+int
+task_list_open_drafts(
+    struct db *db, int64_t below, size_t limit, struct task_list *ret_list, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+    AUTO_DONE(task_list_done) struct task_list list = {0};
+
+    int code = db_prepare(db,
+                          "SELECT " COLUMNS " FROM task WHERE draft_state = 1 AND id < $1"
+                          " ORDER BY id DESC LIMIT $2",
+                          &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, below);
+    db_bind_int(stmt, 2, (int64_t)limit);
     code = row_load_list(stmt, load, &list.items, &list.count, err);
     if (!code)
         *ret_list = TAKE_STRUCT(list);

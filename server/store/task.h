@@ -56,6 +56,8 @@ struct task {
     enum draft_state draft_state;
     int64_t draft_opened_ms;
     int64_t draft_ended_ms; /* when it was merged or closed, by the platform's clock */
+    bool draft_conflicts; /* with its base branch, when it was last looked at */
+    char *draft_seen;     /* what the platform knows that look by; NULL: it tells anew */
     bool follow_ci;         /* red checks of the forge start a run, as the repository says */
     char *status_ref;     /* the platform's id of the status comment; NULL: none yet */
     char *reason;         /* the last word in one line, or NULL */
@@ -124,6 +126,10 @@ MUST_CHECK int task_set_draft_state(
 /* Let go of an ended draft and its branch: what is asked next begins anew. */
 MUST_CHECK int task_leave_draft(struct db *db, int64_t id, struct err *err);
 
+/* How the open draft was found. What is set or moved on above forgets it. */
+MUST_CHECK int task_set_draft_seen(
+    struct db *db, int64_t id, bool conflicts, const char *seen, struct err *err);
+
 MUST_CHECK int task_set_follow_ci(struct db *db, int64_t id, bool follow, struct err *err);
 MUST_CHECK int
 task_set_status_ref(struct db *db, int64_t id, const char *status_ref, struct err *err);
@@ -138,3 +144,7 @@ void task_list_done(struct task_list *list);
 /* The newest `limit` tasks, newest first; only live ones when `live_only`. */
 MUST_CHECK int
 task_list(struct db *db, bool live_only, size_t limit, struct task_list *ret_list, struct err *err);
+
+/* The newest `limit` tasks older than task `below` whose draft is open, newest first. */
+MUST_CHECK int task_list_open_drafts(
+    struct db *db, int64_t below, size_t limit, struct task_list *ret_list, struct err *err);

@@ -59,7 +59,8 @@ async function startStandIn(dir) {
 
 export class World {
     /// options: app (bool), config (YAML lines appended), profiles ([{name, command, timeout_minutes}]),
-    /// sandbox (more members), workers, permissions (of the App), token_minutes
+    /// sandbox (more members), workers, permissions (of the App), token_minutes,
+    /// github (more lines of that section)
     static async start(options = {}) {
         const world = new World();
         world.options = options;
@@ -132,6 +133,7 @@ export class World {
             `  git_url: ${this.github.api}`,
             `  ca_file: ${this.github.ca}`,
             '  repositories: [ "acme/*" ]',
+            ...(options.github ?? []).map((line) => `  ${line}`),
             ...(local.length ? [`local: { secret_file: local.secret, repositories: [ ${local.join(', ')} ] }`] : []),
             `sandbox: ${JSON.stringify(sandbox)}`,
             `agents: { default: ${profiles[0].name}, profiles: ${JSON.stringify(profiles)} }`,

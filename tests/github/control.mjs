@@ -27,7 +27,7 @@ function createIssue({ world }, [owner, name], body) {
 
 function editIssue({ world }, [owner, name, number], body) {
     const issue = found(pickRepository(world, owner, name).issues.get(Number(number)), 'issue');
-    return Object.assign(issue, body);
+    return world.editIssue(issue, body);
 }
 
 /// `times` of the same text may be asked for, to fill pages.

@@ -1,6 +1,6 @@
 // Looking around: a repository's issues, the App's installations, and the repositories of each.
 import { ApiError, forbidden } from './errors.mjs';
-import { paginate, people, readIssues } from './common.mjs';
+import { findIssue, paginate, people, readIssues } from './common.mjs';
 
 function listIssues(context) {
     const { world, shapes, repository, query, url } = context;
@@ -14,6 +14,13 @@ function listIssues(context) {
     all.sort((a, b) => (query.direction === 'asc' ? a.number - b.number : b.number - a.number));
     const { items, headers } = paginate(all, query, url);
     return { status: 200, headers, body: items.map((issue) => shapes.issue(repository, issue, people(world))) };
+}
+
+/// Oldest first, as GitHub has them.
+function listEvents(context) {
+    const { world, shapes, query, url } = context;
+    const { items, headers } = paginate(findIssue(context).events, query, url);
+    return { status: 200, headers, body: items.map((event) => shapes.issueEvent(event, people(world))) };
 }
 
 function listInstallations({ world, shapes, actor, query, url }) {
@@ -45,6 +52,7 @@ function listOfUser({ world, shapes, actor, query, url }) {
 
 export const LISTING_OPERATIONS = {
     'issues/list-for-repo': { access: readIssues, run: listIssues },
+    'issues/list-events': { access: readIssues, run: listEvents },
     'apps/list-installations': { run: listInstallations },
     'apps/list-repos-accessible-to-installation': { run: listOfInstallation },
     'repos/list-for-authenticated-user': { run: listOfUser },

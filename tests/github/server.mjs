@@ -31,7 +31,7 @@
 //                                            comments (each with its edit history), pulls with theirs
 //   POST   repos/O/R/rename                  {full_name}: renamed, or transferred to another owner
 //   POST   repos/O/R/issues                  as in setup; answers the issue
-//   PATCH  repos/O/R/issues/N                e.g. {"labels": ["draftd"]}; state "deleted" answers 410
+//   PATCH  repos/O/R/issues/N                e.g. {"labels": ["draftd"], by?: login, at?: time}; state "deleted" answers 410
 //   POST   repos/O/R/issues/N/comments       {user, body, app_id?, times?}: written by somebody
 //   PATCH  repos/O/R/pulls/N                 e.g. {"state": "closed", "merged": true}; "mergeable": true, false or null (without: found
 //                                            out where there is git_dir); "head_repository": another

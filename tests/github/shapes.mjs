@@ -71,6 +71,17 @@ export class Shapes {
         return answer;
     }
 
+    /// Of an assignment, "actor" is who was assigned: GitHub's oldest oddity.
+    issueEvent({ event, by, label, assignee, created_at, id }, people) {
+        const { label: _, performed_via_github_app, ...base } = this.base('issues/list-events');
+        const person = (login) => this.user(people(login));
+        return {
+            ...base, id, event, created_at, actor: person(assignee ?? by), performed_via_github_app: null,
+            ...(label ? { label: { name: label, color: 'ededed' } } : {}),
+            ...(assignee ? { assignee: person(assignee), assigner: person(by) } : {}),
+        };
+    }
+
     comment(repository, comment, people, app) {
         const path = `repos/${repository.full_name}/issues`;
         const answer = {

@@ -117,12 +117,31 @@ export class World {
     addIssue(repository, { number, title, body = '', user = 'ann', labels = [], assignees = [], state = 'open', updated_at }) {
         const issue = {
             id: this.id(), number: number ?? repository.lastNumber + 1, title, body, user, labels, assignees,
-            state, is_pull: false, reactions: [], created_at: updated_at ?? now(), updated_at: updated_at ?? now(),
+            state, is_pull: false, reactions: [], events: [], created_at: updated_at ?? now(), updated_at: updated_at ?? now(),
         };
         this.addPerson(user);
         repository.lastNumber = Math.max(repository.lastNumber, issue.number);
         repository.issues.set(issue.number, issue);
+        this.noteChanges(issue, { labels: [], assignees: [] }, user, issue.created_at);
         return issue;
+    }
+
+    editIssue(issue, { by = issue.user, at = now(), ...changes }) {
+        const before = { labels: issue.labels, assignees: issue.assignees };
+        this.addPerson(by);
+        Object.assign(issue, changes);
+        this.noteChanges(issue, before, by, at);
+        return issue;
+    }
+
+    /// What GitHub notes of labels and assignees that come and go.
+    noteChanges(issue, before, by, created_at) {
+        const note = (event, more) => issue.events.push({ id: this.id(), event, by, created_at, ...more });
+        const added = (now_there, there) => now_there.filter((name) => !there.includes(name));
+        added(issue.labels, before.labels).forEach((label) => note('labeled', { label }));
+        added(before.labels, issue.labels).forEach((label) => note('unlabeled', { label }));
+        added(issue.assignees, before.assignees).forEach((assignee) => note('assigned', { assignee }));
+        added(before.assignees, issue.assignees).forEach((assignee) => note('unassigned', { assignee }));
     }
 
     addComment(repository, issue, login, body, appId = null) {

@@ -14,6 +14,7 @@ const CALLS = {
     [`${REPO}/installation`]: ['get'],
     [`${REPO}/collaborators/{username}/permission`]: ['get'],
     [`${REPO}/issues/{issue_number}`]: ['get'],
+    [`${REPO}/issues/{issue_number}/events`]: ['get'],
     [`${REPO}/issues/{issue_number}/comments`]: ['get', 'post'],
     [`${REPO}/issues/{issue_number}/reactions`]: ['get', 'post'],
     [`${REPO}/issues/comments/{comment_id}`]: ['get', 'patch'],

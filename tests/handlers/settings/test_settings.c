@@ -33,6 +33,8 @@ TEST(an_empty_file_is_all_defaults)
     CHECK_STR(s->bot.label, "draftd");
     CHECK(!s->github.present && !s->local.present);
     CHECK_STR(s->github.api_url, "https://api.github.com");
+    CHECK_INT(s->github.reconcile_days, 7);
+    CHECK(!s->github.webhook_url);
     CHECK(str_starts_with(s->sandbox.engine, "unix:///"));
     CHECK_STR(s->sandbox.image, "draftd-work");
     CHECK_INT(s->sandbox.memory_mib, 4096);
@@ -122,6 +124,20 @@ TEST(a_machine_user_needs_a_token_only)
                  "");
     CHECK_STR(secret_reveal(place.settings->github.token).ptr, "a-token");
     CHECK_INT(place.settings->github.app_id, 0);
+}
+
+TEST(what_nobody_heard_is_looked_for_as_far_as_is_said)
+{
+    AUTO_DONE(place_done) struct place place = {0};
+
+    place_make(&place);
+    check_faults(&place,
+                 "github: { webhook_secret_file: hook.secret, token_file: token, "
+                 "webhook_url: 'https://draftd.example/webhooks/github?x=1', reconcile_days: 0, "
+                 "repositories: [ a/b ] }\n",
+                 "");
+    CHECK_STR(place.settings->github.webhook_url, "https://draftd.example/webhooks/github?x=1");
+    CHECK_INT(place.settings->github.reconcile_days, 0);
 }
 
 TEST(github_says_what_is_missing)

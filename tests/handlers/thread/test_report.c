@@ -182,6 +182,31 @@ TEST(status_drafted)
     CHECK(!strstr(report, "try again"));
 }
 
+TEST(conflicts_of_an_open_draft_are_told)
+{
+    struct task task = make_task(TASK_DRAFTED);
+    struct run run = make_run();
+    struct report_input input = make_input(&task, &run);
+    const struct report_answer_input asked = {
+        .task = &task, .instance = "ab12", .bot_name = "draftd", .bot_label = "draftd", .question = "9"};
+    struct err err;
+
+    task.draft_number = 9;
+    task.draft_state = DRAFT_OPEN;
+    task.base_branch = text("main");
+    auto_free char *clean = status_of(&input);
+    CHECK(!strstr(clean, "conflicts"));
+    task.draft_conflicts = true;
+    auto_free char *told = status_of(&input);
+    CHECK_CONTAINS(told, "It conflicts with `main`; `@draftd rebase` resolves that.\n");
+    auto_free char *answer = NULL;
+    CHECK_OK(report_status_answer(&asked, &answer, &err), err);
+    CHECK_CONTAINS(answer, "It conflicts with `main`; `@draftd rebase` resolves that.\n");
+    task.draft_state = DRAFT_CLOSED;
+    auto_free char *closed = status_of(&input);
+    CHECK(!strstr(closed, "conflicts"));
+}
+
 TEST(status_of_a_draft_in_the_store)
 {
     struct task task = make_task(TASK_DRAFTED);
@@ -223,6 +248,24 @@ TEST(status_of_a_broken_repository_file)
     auto_free char *report = status_of(&input);
     CHECK_CONTAINS(report, "has faults.\n\n- .draftd.yml:3: chekcs: unknown key\n"
                            "- .draftd.yml:9: rounds: not a number\n");
+}
+
+TEST(status_of_a_run_that_gave_way_to_somebody)
+{
+    struct task task = make_task(TASK_UNCHANGED);
+    struct run run = make_run();
+    struct report_input input = make_input(&task, &run);
+
+    run.rival = text("https://example.org/acme/api/pull/5");
+    auto_free char *told = status_of(&input);
+    CHECK_CONTAINS(told, "**Not begun**: [somebody's pull request]"
+                         "(https://example.org/acme/api/pull/5) for this is open already.\n");
+    CHECK_CONTAINS(told, "`@draftd retry` has it done all the same.");
+    CHECK(!strstr(told, "No change needed") && !strstr(told, "To try again"));
+
+    task.state = TASK_FAILED; /* a run that found one and then lost its lease, say */
+    auto_free char *failed = status_of(&input);
+    CHECK(!strstr(failed, "Not begun") && !strstr(failed, "all the same"));
 }
 
 TEST(status_unchanged_held_and_canceled)

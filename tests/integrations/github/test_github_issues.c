@@ -76,6 +76,47 @@ TEST(open_issues_are_found_by_label_and_assignee)
     }
 }
 
+/* What was handed over, a line for each event. */
+static int
+note_event(void *ctx, const struct github_issue_event *event, struct err *err)
+{
+    struct strbuf *const notes = ctx;
+
+    (void)err;
+    CHECK(event->created_ms > 0);
+    strbuf_addf(notes, "%s %s%s by %s%s\n", event->event, event->label ? event->label : "",
+                event->assignee ? event->assignee : "", event->actor,
+                event->by_program ? " (program)" : "");
+    return 0;
+}
+
+TEST(who_labeled_and_who_assigned_is_told)
+{
+    for (int mode = AS_APP; mode <= AS_USER; mode++) {
+        AUTO_DONE(strbuf_done) struct strbuf notes = STRBUF_INIT(4096);
+        struct err err;
+
+        world_begin();
+        struct github *github = world_client((enum mode)mode);
+        add_issue("a", "draftd", "draftd-bot", OLD);
+        world_control("PATCH", "repos/" REPO "/issues/8",
+                      json_pack("{s:s, s:[]}", "by", "eve", "labels"));
+        world_control("PATCH", "repos/" REPO "/issues/8",
+                      json_pack("{s:s, s:[s], s:[]}", "by", "other[bot]", "labels", "draftd",
+                                "assignees"));
+        CHECK_OK(github_each_issue_event(github, REPO, 8, note_event, &notes, &err), err);
+        CHECK_STR(strbuf_str(&notes), "labeled draftd by ann\n"
+                                      "assigned draftd-bot by ann\n"
+                                      "unlabeled draftd by eve\n"
+                                      "labeled draftd by other[bot] (program)\n"
+                                      "unassigned draftd-bot by other[bot] (program)\n");
+        CHECK_INT(github_each_issue_event(github, REPO, 999, note_event, &notes, &err),
+                  ERR_NOTFOUND);
+        CHECK_CONTAINS(err.msg, "reading what was done to " REPO "#999");
+        CHECK_INT(world_end(github), 0);
+    }
+}
+
 TEST(issues_are_read_from_all_pages)
 {
     const struct github_issue_filter filter = {.label = "many"};

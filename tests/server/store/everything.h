@@ -42,6 +42,7 @@ everything_deliveries(struct db *db, struct everything *e, struct err *err)
     TRY(delivery_is_blocked(db, e->delivery, e->key, &blocked, err));
     TRY(delivery_finish(db, e->delivery, DELIVERY_DONE, "done", e->task, err));
     TRY(delivery_reopen(db, e->delivery, 7, err));
+    TRY(delivery_mark_set(db, e->key, e->key, 1, err));
     return delivery_finish(db, e->delivery, DELIVERY_IGNORED, NULL, 0, err);
 }
 
@@ -61,6 +62,7 @@ everything_task(struct db *db, struct everything *e, struct err *err)
     TRY(task_set_request(db, e->task, "title", "text", "ann", 1, err));
     TRY(task_set_branch(db, e->task, "branch", "main", err));
     TRY(task_set_draft(db, e->task, 1, "url", 1, err));
+    TRY(task_set_draft_seen(db, e->task, true, "seen", err));
     TRY(task_set_draft_state(db, e->task, DRAFT_CLOSED, 1, err));
     TRY(task_set_follow_ci(db, e->task, false, err));
     TRY(task_set_status_ref(db, e->task, "ref", err));
@@ -94,6 +96,7 @@ everything_runs(struct db *db, struct everything *e, struct err *err)
     TRY(run_set_base(db, lease, "a", "s", err));
     TRY(run_set_head(db, lease, "b", "summary", "[]", err));
     TRY(run_set_verdict(db, lease, VERDICT_VERIFIED, err));
+    TRY(run_set_rival(db, lease, e->key, err));
     TRY(run_request_cancel(db, e->task, &(struct run_cancel){.who = "ann"}, 1, &ended, err));
     TRY(run_list_canceled(db, EVERYTHING_OWNER, ids, 2, &count, err));
     TRY(run_finish(db, lease, OUTCOME_DRAFT, "done", 1, err));
@@ -185,7 +188,11 @@ everything_records(struct db *db, const struct everything *e, struct err *err)
     AUTO(draft_free) struct draft *draft = NULL;
     auto_free char *instance = NULL;
     struct check_execution baseline;
+    int64_t seen_ms;
+    bool told;
 
+    TRY(delivery_mark_get(db, e->key, e->key, &seen_ms, err));
+    TRY(run_told_of_rival(db, e->task, &told, err));
     TRY(delivery_get(db, e->delivery, &delivery, err));
     TRY(delivery_find(db, e->key, &same_delivery, err));
     TRY(task_get(db, e->task, &task, err));
@@ -204,6 +211,7 @@ everything_lists(struct db *db, const struct everything *e, struct err *err)
     AUTO_DONE(delivery_list_done) struct delivery_list deliveries = {0};
     AUTO_DONE(task_list_done) struct task_list tasks = {0};
     AUTO_DONE(task_list_done) struct task_list live = {0};
+    AUTO_DONE(task_list_done) struct task_list drafts = {0};
     AUTO_DONE(run_list_done) struct run_list runs = {0};
     AUTO_DONE(step_list_done) struct step_list steps = {0};
     AUTO_DONE(check_result_list_done) struct check_result_list checks = {0};
@@ -212,6 +220,7 @@ everything_lists(struct db *db, const struct everything *e, struct err *err)
     TRY(delivery_list(db, 3, &deliveries, err));
     TRY(task_list(db, false, 3, &tasks, err));
     TRY(task_list(db, true, 3, &live, err));
+    TRY(task_list_open_drafts(db, INT64_MAX, 3, &drafts, err));
     TRY(run_list(db, e->task, &runs, err));
     TRY(step_list(db, e->run, &steps, err));
     TRY(check_list(db, e->run, &checks, err));

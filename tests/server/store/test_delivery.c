@@ -287,4 +287,23 @@ TEST(a_long_reason_is_cut_at_a_character)
     fixture_done(&f);
 }
 
+TEST(how_far_a_hook_was_looked_through_is_kept)
+{
+    struct fixture f;
+    struct err err;
+    int64_t seen_ms = 9;
+
+    fixture_begin(&f);
+    CHECK_OK(delivery_mark_get(f.db, "github", "app", &seen_ms, &err), err);
+    CHECK_INT(seen_ms, 0);
+    CHECK_OK(delivery_mark_set(f.db, "github", "app", 1000, &err), err);
+    CHECK_OK(delivery_mark_set(f.db, "github", "acme/api", 1500, &err), err);
+    CHECK_OK(delivery_mark_set(f.db, "github", "app", 2000, &err), err);
+    CHECK_OK(delivery_mark_get(f.db, "github", "app", &seen_ms, &err), err);
+    CHECK_INT(seen_ms, 2000);
+    CHECK_OK(delivery_mark_get(f.db, "github", "acme/api", &seen_ms, &err), err);
+    CHECK_INT(seen_ms, 1500);
+    fixture_done(&f);
+}
+
 TEST_MAIN()

@@ -22,6 +22,7 @@ use_deliveries(struct db *db, int64_t task)
     struct delivery *delivery = NULL;
     struct err err;
     bool blocked;
+    int64_t seen_ms;
 
     CHECK_OK(fixture_insert(db, &insertion, &err), err);
     CHECK_OK(delivery_next(db, 1, &delivery, &err), err);
@@ -37,6 +38,8 @@ use_deliveries(struct db *db, int64_t task)
     CHECK_OK(delivery_finish(db, insertion.id, DELIVERY_DONE, NULL, task, &err), err);
     CHECK_OK(delivery_list(db, 10, &list, &err), err);
     delivery_list_done(&list);
+    CHECK_OK(delivery_mark_set(db, "github", "app", 1, &err), err);
+    CHECK_OK(delivery_mark_get(db, "github", "app", &seen_ms, &err), err);
 }
 
 static void
@@ -61,6 +64,9 @@ use_tasks(struct db *db, int64_t id)
     CHECK_OK(task_find_branch(db, "github", "acme/api", "", &found, &err), err);
     task_free(found);
     CHECK_OK(task_set_draft_state(db, id, DRAFT_CLOSED, 1, &err), err);
+    CHECK_OK(task_set_draft_seen(db, id, true, "", &err), err);
+    CHECK_OK(task_list_open_drafts(db, 9, 10, &list, &err), err);
+    task_list_done(&list);
     CHECK_OK(task_set_follow_ci(db, id, true, &err), err);
     CHECK_OK(task_leave_draft(db, id, &err), err);
     CHECK_OK(task_list(db, false, 10, &list, &err), err);
@@ -90,6 +96,7 @@ use_runs(struct db *db, int64_t task)
     int64_t ids[2];
     size_t count;
     bool ended;
+    bool told;
 
     CHECK_OK(run_latest(db, task, &run, &err), err);
     run_free(run);
@@ -108,6 +115,8 @@ use_runs(struct db *db, int64_t task)
     CHECK_OK(run_set_base(db, lease, "a", "s", &err), err);
     CHECK_OK(run_set_head(db, lease, "b", NULL, NULL, &err), err);
     CHECK_OK(run_set_verdict(db, lease, VERDICT_VERIFIED, &err), err);
+    CHECK_OK(run_set_rival(db, lease, "u", &err), err);
+    CHECK_OK(run_told_of_rival(db, task, &told, &err), err);
     CHECK_OK(run_request_cancel(db, task, &(struct run_cancel){.who = "x"}, 1, &ended, &err), err);
     CHECK_OK(run_list_canceled(db, "w", ids, 2, &count, &err), err);
     CHECK_OK(run_give_back(db, lease, &(struct run_return){.waiting_since_ms = 1}, 1, &err), err);

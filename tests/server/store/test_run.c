@@ -449,4 +449,28 @@ TEST(cancel_of_a_running_run_is_seen_by_its_holder)
     fixture_done(&f);
 }
 
+TEST(a_rival_is_told_of_once_its_run_has_ended)
+{
+    struct fixture f;
+    struct err err;
+    bool told = true;
+
+    fixture_begin(&f);
+    const int64_t task = fixture_task(f.db, "o");
+    (void)fixture_run(f.db, task);
+    AUTO(run_free) struct run *run = claim(f.db, "w", 1000);
+    CHECK(!run->rival);
+    CHECK_OK(run_told_of_rival(f.db, task, &told, &err), err);
+    CHECK(!told);
+    CHECK_OK(run_set_rival(f.db, lease_of(run), "https://x/1", &err), err);
+    AUTO(run_free) struct run *got = get(f.db, run->id);
+    CHECK_STR(got->rival, "https://x/1");
+    CHECK_OK(run_told_of_rival(f.db, task, &told, &err), err);
+    CHECK(!told);
+    CHECK_OK(run_finish(f.db, lease_of(run), OUTCOME_UNCHANGED, "so", 2000, &err), err);
+    CHECK_OK(run_told_of_rival(f.db, task, &told, &err), err);
+    CHECK(told);
+    fixture_done(&f);
+}
+
 TEST_MAIN()

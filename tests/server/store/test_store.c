@@ -161,7 +161,12 @@ TEST(an_older_store_is_brought_up_to_date)
 
     fixture_make_dir(&f);
     store_close(open_store(&f));
-    run_sql(f.path, "DROP TABLE remark; DROP INDEX task_draft; DROP INDEX task_branch;"
+    run_sql(f.path, "DROP TABLE delivery_mark;"
+                    "DROP INDEX task_draft_open; DROP INDEX run_rival;"
+                    "ALTER TABLE task DROP COLUMN draft_conflicts;"
+                    "ALTER TABLE task DROP COLUMN draft_seen;"
+                    "ALTER TABLE run DROP COLUMN rival;"
+                    "DROP TABLE remark; DROP INDEX task_draft; DROP INDEX task_branch;"
                     "ALTER TABLE task DROP COLUMN follow_ci;"
                     "ALTER TABLE task DROP COLUMN draft_ended_ms;"
                     "ALTER TABLE task DROP COLUMN draft_opened_ms;"

@@ -283,4 +283,74 @@ TEST(drafts)
     fixture_done(&f);
 }
 
+/* A task whose draft has this number. */
+static int64_t
+drafted(struct db *db, const char *origin, int64_t number)
+{
+    const int64_t id = fixture_task(db, origin);
+    struct err err;
+
+    CHECK_OK(task_set_draft(db, id, number, "url", 1000, &err), err);
+    return id;
+}
+
+TEST(open_drafts_are_listed_newest_first_from_a_place_on)
+{
+    struct fixture f;
+    AUTO_DONE(task_list_done) struct task_list first = {0};
+    AUTO_DONE(task_list_done) struct task_list rest = {0};
+    struct err err;
+
+    fixture_begin(&f);
+    const int64_t a = drafted(f.db, "a", 1);
+    const int64_t merged = drafted(f.db, "b", 2);
+    (void)fixture_task(f.db, "c");
+    const int64_t d = drafted(f.db, "d", 3);
+    const int64_t e = drafted(f.db, "e", 4);
+    CHECK_OK(task_set_draft_state(f.db, merged, DRAFT_MERGED, 1, &err), err);
+    CHECK_OK(task_list_open_drafts(f.db, INT64_MAX, 2, &first, &err), err);
+    CHECK_INT(first.count, 2);
+    CHECK_INT(first.items[0]->id, e);
+    CHECK_INT(first.items[1]->id, d);
+    CHECK_OK(task_list_open_drafts(f.db, d, 2, &rest, &err), err);
+    CHECK_INT(rest.count, 1);
+    CHECK_INT(rest.items[0]->id, a);
+    fixture_done(&f);
+}
+
+/* Is it as if nobody had looked at the task's draft? */
+static bool
+is_unseen(struct db *db, int64_t id)
+{
+    AUTO(task_free) struct task *task = NULL;
+    struct err err;
+
+    CHECK_OK(task_get(db, id, &task, &err), err);
+    return !task->draft_conflicts && !task->draft_seen;
+}
+
+TEST(how_a_draft_was_found_is_forgotten_when_it_moves_on)
+{
+    struct fixture f;
+    AUTO(task_free) struct task *task = NULL;
+    struct err err;
+
+    fixture_begin(&f);
+    const int64_t id = drafted(f.db, "a", 1);
+    CHECK(is_unseen(f.db, id));
+    CHECK_OK(task_set_draft_seen(f.db, id, true, "W/\"1\"", &err), err);
+    CHECK_OK(task_get(f.db, id, &task, &err), err);
+    CHECK(task->draft_conflicts);
+    CHECK_STR(task->draft_seen, "W/\"1\"");
+    CHECK_OK(task_set_draft(f.db, id, 1, "url", 2000, &err), err); /* something was pushed */
+    CHECK(is_unseen(f.db, id));
+    CHECK_OK(task_set_draft_seen(f.db, id, true, "2", &err), err);
+    CHECK_OK(task_set_draft_state(f.db, id, DRAFT_CLOSED, 1, &err), err);
+    CHECK(is_unseen(f.db, id));
+    CHECK_OK(task_set_draft_seen(f.db, id, true, "3", &err), err);
+    CHECK_OK(task_leave_draft(f.db, id, &err), err);
+    CHECK(is_unseen(f.db, id));
+    fixture_done(&f);
+}
+
 TEST_MAIN()
