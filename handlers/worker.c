@@ -163,14 +163,33 @@ store_give_back(struct db *db, void *ctx, struct err *err)
     return r;
 }
 
+struct reload_work {
+    int64_t id;
+    struct run *run;
+};
+
+static int
+reload(struct db *db, void *ctx, struct err *err)
+{
+    struct reload_work *again = ctx;
+    return run_get(db, again->id, &again->run, err);
+}
+
 /* Something needed is away: later again, for a day. The longer it lasts the less often it is tried.
  * What was away before is not what is away now when the run went on in between. */
 static int
 wait_for(struct work *work, const struct err *cause, bool spent, struct err *err)
 {
+    AUTO(run_free) struct run *run = NULL;
+    struct reload_work again = {.id = work->run->id};
+    const int r = store_read(work->app->store, reload, &again, err);
+
+    if (r)
+        return r;
+    run = again.run; /* since when it waits was moved if the clock was set meanwhile */
     const int64_t now_ms = clock_now_ms();
-    const bool lasts = work->run->waiting_since_ms && !work->spent;
-    const int64_t since_ms = lasts ? work->run->waiting_since_ms : now_ms;
+    const bool lasts = run->waiting_since_ms && !work->spent;
+    const int64_t since_ms = lasts ? run->waiting_since_ms : now_ms;
     const int64_t waited_ms = now_ms - since_ms;
     int64_t pause_ms = waited_ms / 4;
 
@@ -193,18 +212,6 @@ wait_for(struct work *work, const struct err *cause, bool spent, struct err *err
                               .now_ms = now_ms,
                           },
                           err);
-}
-
-struct reload_work {
-    int64_t id;
-    struct run *run;
-};
-
-static int
-reload(struct db *db, void *ctx, struct err *err)
-{
-    struct reload_work *again = ctx;
-    return run_get(db, again->id, &again->run, err);
 }
 
 static int

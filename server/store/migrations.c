@@ -234,6 +234,12 @@ static const char retention[] =
     "CREATE INDEX outbox_sent_old ON outbox (created_ms) WHERE state = 1;"
     "CREATE INDEX baseline_old ON baseline (created_ms);";
 
+/* How far the wall clock was ahead of the one that never jumps: see host_clock.h. */
+static const char host_clock[] = "CREATE TABLE host_clock ("
+                                 " id INTEGER PRIMARY KEY CHECK (id = 1),"
+                                 " boot TEXT NOT NULL,"
+                                 " offset_ms INTEGER NOT NULL);";
+
 /* What leads from version N to version N + 1 is at place N, in parts that run one after the other.
  */
 #define PARTS_MAX 8
@@ -245,6 +251,7 @@ static const char *const migrations[][PARTS_MAX] = {
     {run_detail},
     {remarks},
     {identity, retention},
+    {host_clock},
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 
