@@ -19,6 +19,7 @@ export class Daemon {
     async supervise() {
         while (!this.finished) {
             this.starts++;
+            this.begin = this.world.log.length;
             await this.world.serve().catch(() => {}); // how it ended is told below
             this.judge(await this.world.exited);
             await sleep(this.pause_ms);
@@ -29,7 +30,8 @@ export class Daemon {
     judge({ code, signal }) {
         const { expected } = this;
         this.expected = null;
-        if (expected === 'SIGKILL' || (expected === 'SIGTERM' && code === 0))
+        const early = this.world.log.length === this.begin; // it had not yet asked to be told of signals
+        if (expected === 'SIGKILL' || (expected === 'SIGTERM' && (code === 0 || (signal === 'SIGTERM' && early))))
             return;
         if (signal || expected || !this.excused()) {
             const tail = this.world.log.split('\n').slice(-12).join('\n');
