@@ -5,18 +5,25 @@
 #include "handlers/thread/live.h"
 #include "handlers/upkeep.h"
 #include "server/base/clock.h"
+#include "server/base/fs.h"
 #include "server/base/log.h"
+#include "server/base/strbuf.h"
 #include "server/limits.h"
+#include "server/store/host_clock.h"
 #include "server/store/run.h"
 #include "server/store/store.h"
 
 #include <stdlib.h>
 
 #define MAX_CANCELED 64
+#define BOOT_FILE "/proc/sys/kernel/random/boot_id"
+#define BOOT_BYTES 128
 
 struct timer {
     struct app *app;
     int64_t renew_mono_ms; /* when it is due next */
+    bool clock_noted;
+    int64_t offset_ms; /* of the wall clock, when it was noted */
     struct upkeep upkeep;
 };
 
@@ -90,6 +97,44 @@ stop_canceled(struct app *app, struct err *err)
     return r;
 }
 
+struct clock_work {
+    struct host_clock now;
+    int64_t jump_ms;
+};
+
+static int
+follow(struct db *db, void *ctx, struct err *err)
+{
+    struct clock_work *work = ctx;
+    return host_clock_follow(db, &work->now, &work->jump_ms, err);
+}
+
+/* What waits by the wall clock goes with it when that is set. */
+static int
+follow_clock(struct timer *timer, struct err *err)
+{
+    AUTO_DONE(strbuf_done) struct strbuf boot = STRBUF_INIT(BOOT_BYTES);
+    const int64_t offset_ms = clock_now_ms() - clock_mono_ms();
+    struct clock_work work = {.now.offset_ms = offset_ms};
+
+    if (timer->clock_noted && llabs(offset_ms - timer->offset_ms) < HOST_CLOCK_JUMP_MS)
+        return 0;
+    int r = fs_read_file(BOOT_FILE, &boot, err);
+    if (r)
+        return r;
+    work.now.boot = strbuf_str(&boot);
+    r = store_transact(timer->app->store, follow, &work, err);
+    if (r)
+        return r;
+    timer->clock_noted = true;
+    timer->offset_ms = offset_ms;
+    if (work.jump_ms == 0)
+        return 0;
+    log_warning("clock_jumped", kv_int("by_ms", work.jump_ms));
+    upkeep_put_off(&timer->upkeep);
+    return 0;
+}
+
 static void
 report(const char *what, int code, const struct err *error)
 {
@@ -106,6 +151,7 @@ timer_turn(void *ctx)
     const int64_t now_ms = clock_mono_ms();
     int64_t pause_ms = POLL_MS;
 
+    report("following the clock", follow_clock(timer, &error), &error);
     report("cancelling", stop_canceled(app, &error), &error);
     if (now_ms >= timer->renew_mono_ms) {
         const int r = renew_leases(app, &error);

@@ -80,3 +80,9 @@ upkeep_turn(struct upkeep *upkeep, const struct app *app, int64_t *ret_pause_ms,
         log_removed(upkeep);
     return r;
 }
+
+void
+upkeep_put_off(struct upkeep *upkeep)
+{
+    upkeep->due_mono_ms = clock_mono_ms() + MS_PER_HOUR;
+}

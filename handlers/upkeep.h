@@ -19,3 +19,7 @@ struct upkeep {
  * Errors: those of the store; it is tried again in a minute. */
 MUST_CHECK int
 upkeep_turn(struct upkeep *upkeep, const struct app *app, int64_t *ret_pause_ms, struct err *err);
+
+/* The clock jumped: what looks old may not be. Nothing is removed for an hour, in which somebody may
+ * set it right. */
+void upkeep_put_off(struct upkeep *upkeep);

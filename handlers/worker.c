@@ -163,40 +163,6 @@ store_give_back(struct db *db, void *ctx, struct err *err)
     return r;
 }
 
-/* Something needed is away: later again, for a day. The longer it lasts the less often it is tried.
- * What was away before is not what is away now when the run went on in between. */
-static int
-wait_for(struct work *work, const struct err *cause, bool spent, struct err *err)
-{
-    const int64_t now_ms = clock_now_ms();
-    const bool lasts = work->run->waiting_since_ms && !work->spent;
-    const int64_t since_ms = lasts ? work->run->waiting_since_ms : now_ms;
-    const int64_t waited_ms = now_ms - since_ms;
-    int64_t pause_ms = waited_ms / 4;
-
-    if (waited_ms > RETRY_FOR_MS)
-        return work_conclude(work, err, OUTCOME_FAILED, "gave up after a day: %s", cause->msg);
-    if (pause_ms < FIRST_RETRY_MS)
-        pause_ms = FIRST_RETRY_MS;
-    if (pause_ms > MOST_RETRY_MS)
-        pause_ms = MOST_RETRY_MS;
-    const int r = store_transact(work->app->store, store_give_back,
-                                 &(struct give_back_work){
-                                     .work = work,
-                                     .how = {.not_before_ms = now_ms + pause_ms,
-                                             .waiting_since_ms = since_ms,
-                                             .spent = spent,
-                                             .detail = cause->msg},
-                                     .waiting_for = waited_ms >= TELL_AFTER_MS ? cause->msg : NULL,
-                                     .now_ms = now_ms,
-                                 },
-                                 err);
-    if (!r)
-        log_warning("run_waits", kv_int("task", work->task->id), kv_int("run", work->run->id),
-                    kv_int("for_ms", pause_ms), kv_str("reason", cause->msg));
-    return r;
-}
-
 struct reload_work {
     int64_t id;
     struct run *run;
@@ -207,6 +173,47 @@ reload(struct db *db, void *ctx, struct err *err)
 {
     struct reload_work *again = ctx;
     return run_get(db, again->id, &again->run, err);
+}
+
+/* Something needed is away: later again, for a day. The longer it lasts the less often it is tried.
+ * What was away before is not what is away now when the run went on in between. */
+static int
+wait_for(struct work *work, const struct err *cause, bool spent, struct err *err)
+{
+    AUTO(run_free) struct run *run = NULL;
+    struct reload_work again = {.id = work->run->id};
+    int r = store_read(work->app->store, reload, &again, err);
+
+    if (r)
+        return r;
+    run = again.run; /* since when it waits was moved if the clock was set meanwhile */
+    const int64_t now_ms = clock_now_ms();
+    const bool lasts = run->waiting_since_ms && !work->spent;
+    const int64_t since_ms = lasts ? run->waiting_since_ms : now_ms;
+    const int64_t waited_ms = now_ms - since_ms;
+    int64_t pause_ms = waited_ms / 4;
+
+    if (waited_ms > RETRY_FOR_MS)
+        return work_conclude(work, err, OUTCOME_FAILED, "gave up after a day: %s", cause->msg);
+    if (pause_ms < FIRST_RETRY_MS)
+        pause_ms = FIRST_RETRY_MS;
+    if (pause_ms > MOST_RETRY_MS)
+        pause_ms = MOST_RETRY_MS;
+    r = store_transact(work->app->store, store_give_back,
+                       &(struct give_back_work){
+                           .work = work,
+                           .how = {.not_before_ms = now_ms + pause_ms,
+                                   .waiting_since_ms = since_ms,
+                                   .spent = spent,
+                                   .detail = cause->msg},
+                           .waiting_for = waited_ms >= TELL_AFTER_MS ? cause->msg : NULL,
+                           .now_ms = now_ms,
+                       },
+                       err);
+    if (!r)
+        log_warning("run_waits", kv_int("task", work->task->id), kv_int("run", work->run->id),
+                    kv_int("for_ms", pause_ms), kv_str("reason", cause->msg));
+    return r;
 }
 
 static int

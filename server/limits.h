@@ -61,4 +61,5 @@
 #define RETRY_FIRST_MS 2000                    /* after what may pass failed: doubled each time, */
 #define RETRY_MOST_MS (10 * 60 * 1000)         /* up to this, */
 #define RETRY_FOR_MS (24 * 60 * 60 * 1000)     /* for a day in all */
+#define RETRY_LEAST 10                         /* and so often: a clock set forward makes no day */
 #define POLL_MS 500                            /* how soon another process's change is seen */

@@ -120,7 +120,8 @@ postpone(struct handling *handling, const struct err *cause, int64_t wait_ms, st
     const struct delivery *delivery = handling->delivery;
 
     if (delivery->state == DELIVERY_RECEIVED &&
-        handling->now_ms - delivery->received_ms > RETRY_FOR_MS)
+        handling->now_ms - delivery->received_ms > RETRY_FOR_MS &&
+        delivery->attempts >= RETRY_LEAST)
         return judge(handling, DELIVERY_IGNORED, cause->msg, err);
     const int r = judge(handling, DELIVERY_RECEIVED, cause->msg, err);
     if (r)

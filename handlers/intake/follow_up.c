@@ -225,6 +225,17 @@ follow_up_draft(struct db *db,
 
 /* ---- questions ---- */
 
+/* An answer begins with a line that names its question: asked in another delivery, it is known. */
+static int
+check_unanswered(struct db *db, const struct task *task, const char *text, struct err *err)
+{
+    bool put = false;
+    const int r = outbox_was_put(db, task->id, OUTBOX_COMMENT,
+                                 bytes_of(text, strcspn(text, "\n") + 1), &put, err);
+
+    return !r && put ? err_set(err, ERR_CONFLICT, "that was answered already") : r;
+}
+
 int
 follow_up_answer(struct db *db,
                  const struct app *app,
@@ -247,6 +258,8 @@ follow_up_answer(struct db *db,
 
     if (!r && event->draft && !target)
         r = err_set(err, ERR_NOMEM, "out of memory");
+    if (!r)
+        r = check_unanswered(db, task, text, err);
     if (r)
         return r;
     return outbox_put(db,

@@ -36,18 +36,28 @@ insert_task(struct db *db,
     return task_insert(db, &task, now_ms, ret_task, err);
 }
 
-/* Until when a wish is the one that this run was about: by the platform's clock until it was taken
- * back, else by ours, which is finer, until the run ended. */
-static int64_t
-settled_ms(const struct run *run)
+/* Is a wish the one that this ended run was about? By the platform's clock until it was taken back,
+ * else by ours, which is finer, until the run ended: if ours was wrong then, the wish that began the
+ * run is still known, and one that is newer is still heard. */
+static bool
+is_settled(const struct run *run, int64_t happened_ms, int64_t now_ms)
 {
-    return run->cancel_ms ? run->cancel_ms : run->finished_ms / MS_PER_SECOND * MS_PER_SECOND;
+    if (run->cancel_ms)
+        return happened_ms < run->cancel_ms;
+    if (happened_ms <= run->trigger_ms)
+        return true;
+    return run->finished_ms <= now_ms &&
+           happened_ms < run->finished_ms / MS_PER_SECOND * MS_PER_SECOND;
 }
 
 /* Does the event ask for something that the task's last run has not seen? The platforms' order is
  * not guaranteed, and their clocks tell seconds. ERR_UNAVAILABLE: not before that run has ended. */
 static int
-check_is_new(struct db *db, const struct task *task, const struct event *event, struct err *err)
+check_is_new(struct db *db,
+             const struct task *task,
+             const struct event *event,
+             int64_t now_ms,
+             struct err *err)
 {
     AUTO(run_free) struct run *run = NULL;
     const int r = run_latest(db, task->id, &run, err);
@@ -57,7 +67,8 @@ check_is_new(struct db *db, const struct task *task, const struct event *event, 
     const bool ends = run->state != RUN_ENDED && run->cancel_requested;
     if (run->state != RUN_ENDED && !ends)
         return err_set(err, ERR_CONFLICT, "task %" PRId64 " is under way", task->id);
-    if (event->happened_ms && event->happened_ms < (ends ? run->cancel_ms : settled_ms(run)))
+    if (event->happened_ms && (ends ? event->happened_ms < run->cancel_ms
+                                    : is_settled(run, event->happened_ms, now_ms)))
         return err_set(err, ERR_CONFLICT, "task %" PRId64 " ended after this happened", task->id);
     return ends ? err_set(err, ERR_UNAVAILABLE, "task %" PRId64 " is being cancelled", task->id)
                 : 0;
@@ -79,7 +90,7 @@ restart_task(struct db *db,
              int64_t now_ms,
              struct err *err)
 {
-    int r = check_is_new(db, task, event, err);
+    int r = check_is_new(db, task, event, now_ms, err);
 
     if (!r)
         r = task_set_request(db, task->id, event->title, event->text, event->actor, now_ms, err);

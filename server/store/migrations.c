@@ -248,6 +248,12 @@ static const char watching[] =
     "ALTER TABLE run ADD COLUMN rival TEXT;"
     "CREATE INDEX run_rival ON run (task) WHERE rival IS NOT NULL;";
 
+/* How far the wall clock was ahead of the one that never jumps: see host_clock.h. */
+static const char host_clock[] = "CREATE TABLE host_clock ("
+                                 " id INTEGER PRIMARY KEY CHECK (id = 1),"
+                                 " boot TEXT NOT NULL,"
+                                 " offset_ms INTEGER NOT NULL);";
+
 /* What leads from version N to version N + 1 is at place N, in parts that run one after the other.
  */
 #define PARTS_MAX 8
@@ -260,6 +266,7 @@ static const char *const migrations[][PARTS_MAX] = {
     {remarks},
     {identity, retention},
     {watching},
+    {host_clock},
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

@@ -1,6 +1,7 @@
 /* See outbox.h. */
 #include "server/store/outbox.h"
 
+#include "server/base/strbuf.h"
 #include "server/store/row.h"
 
 #define COLUMNS                                                                                    \
@@ -131,6 +132,31 @@ outbox_put(struct db *db, const struct outbox_new *message, int64_t now_ms, stru
     bind_new(stmt, message);
     db_bind_int(stmt, 7, now_ms);
     return db_run(stmt, err);
+}
+
+int
+outbox_was_put(struct db *db,
+               int64_t task,
+               enum outbox_kind kind,
+               struct bytes beginning,
+               bool *ret_put,
+               struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+    auto_free char *text = str_printf("%.*s", (int)beginning.len, beginning.ptr);
+
+    if (!text)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    const int code = db_prepare(db,
+                                "SELECT 1 FROM outbox WHERE task = $1 AND kind = $2"
+                                " AND substr(body, 1, length($3)) = $3 LIMIT 1",
+                                &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, task);
+    db_bind_int(stmt, 2, kind);
+    db_bind_text(stmt, 3, text);
+    return db_step(stmt, ret_put, err);
 }
 
 /* The oldest message that is due and has no pending one before it in its thread. Two looks into one

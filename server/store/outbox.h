@@ -2,6 +2,7 @@
  * that causes them, delivered in order per thread. */
 #pragma once
 
+#include "server/base/bytes.h"
 #include "server/base/err.h"
 
 #include <stddef.h>
@@ -53,6 +54,15 @@ struct outbox_new {
  * pending reaction or comment that is equal in every field is owed once. */
 MUST_CHECK int
 outbox_put(struct db *db, const struct outbox_new *message, int64_t now_ms, struct err *err);
+
+/* Is or was a message of this kind about the task owed whose text begins with `beginning`? Sent ones
+ * are known as long as they are kept. */
+MUST_CHECK int outbox_was_put(struct db *db,
+                              int64_t task,
+                              enum outbox_kind kind,
+                              struct bytes beginning,
+                              bool *ret_put,
+                              struct err *err);
 
 /* The oldest due message that is first in its thread; counts an attempt.  Errors: ERR_NOTFOUND. */
 MUST_CHECK int

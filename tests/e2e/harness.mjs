@@ -159,7 +159,10 @@ export class World {
         const ended = this.exited.then((how) => {
             throw new Error(`draftd ended with ${JSON.stringify(how)}: ${this.log.slice(begin)}`);
         });
-        await Promise.race([until('draftd to serve', () => this.log.slice(begin).includes('event=serving')), ended]);
+        const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+        await Promise.race([until('draftd to serve', () => hasEnded() || this.log.slice(begin).includes('event=serving')), ended]);
+        if (hasEnded())
+            await ended;
         ended.catch(() => {}); // from now on it may
         this.port = Number(/event=listening .*port=(\d+)/.exec(this.log.slice(begin))[1]);
     }

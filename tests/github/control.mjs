@@ -117,6 +117,7 @@ const ROUTES = [
     ['POST', 'faults', ({ faults }, _, body) => (faults.add(body), {})],
     ['DELETE', 'faults', ({ faults }) => (faults.clear(), {})],
     ['POST', 'delay', ({ api }, _, { ms }) => ((api.delayMs = ms), {})],
+    ['POST', 'refuse', async ({ refuse }, _, { ms }) => (await refuse(ms), {})],
     ['POST', 'tokens/revoke', revokeTokens],
     ['GET', `repos/${SEGMENT}/${SEGMENT}`, readRepository],
     ['POST', `repos/${SEGMENT}/${SEGMENT}/rename`, renameRepository],

@@ -50,6 +50,7 @@
 //   GET, DELETE violations | requests        the lists; emptied.   GET counts: requests by call and status
 //   POST, DELETE faults                      a failure to come (faults.mjs says which); none any more
 //   POST   delay                             {ms}: every answer waits
+//   POST   refuse                            {ms}: connections are cut, and for so long refused
 //   POST   tokens/revoke                     {all?}: installation tokens (all: everyone's) are refused from now on
 //
 // Signed webhook deliveries come from deliver.mjs.
@@ -95,7 +96,17 @@ const https = createHttpsServer(
         });
     });
 const apiPort = await listen(https);
-const control = createHttpServer(makeControl({ world, api, faults }));
+
+/// Answers when connections are taken again.
+async function refuse(ms) {
+    https.close();
+    https.closeAllConnections();
+    await new Promise((done) => { setTimeout(done, ms); });
+    if (!https.listening)
+        await new Promise((done) => { https.listen(apiPort, '127.0.0.1', done); });
+}
+
+const control = createHttpServer(makeControl({ world, api, faults, refuse }));
 control.keepAliveTimeout = 600000; // a test that is busy elsewhere must not find its connection gone
 const controlPort = await listen(control);
 shapes.origin = `https://127.0.0.1:${apiPort}`;

@@ -183,6 +183,42 @@ TEST(a_setting_says_how_long)
     world_close(&w);
 }
 
+/* As if the clock was set since it was noted last. */
+#define SET_CLOCK_BY(ms) "UPDATE host_clock SET offset_ms = offset_ms - (" #ms ")"
+
+TEST(what_waits_goes_with_a_clock_that_is_set)
+{
+    struct world w;
+
+    world_open(&w, NULL, 0);
+    AUTO(timer_free) struct timer *timer = make_timer(&w);
+    CHECK_INT(timer_turn(timer), POLL_MS);
+    world_make_task(&w, "github", "github:acme/api#1");
+    world_exec(&w, "UPDATE run SET not_before_ms = 5000; " SET_CLOCK_BY(3600000));
+    AUTO(timer_free) struct timer *next = make_timer(&w); /* of the process after it */
+    CHECK_INT(timer_turn(next), POLL_MS);
+    const int64_t moved_ms = world_int(&w, "SELECT not_before_ms FROM run");
+    CHECK(moved_ms > 3604000 && moved_ms < 3606000);
+    CHECK_INT(timer_turn(next), POLL_MS);
+    CHECK_INT(world_int(&w, "SELECT not_before_ms FROM run"), moved_ms);
+    world_close(&w);
+}
+
+TEST(nothing_is_removed_by_a_clock_that_was_just_set)
+{
+    struct world w;
+
+    world_open(&w, NULL, 0);
+    AUTO(timer_free) struct timer *timer = make_timer(&w);
+    CHECK_INT(timer_turn(timer), POLL_MS);
+    store_deliveries(&w, "a");
+    world_exec(&w, SET_CLOCK_BY(86400000));
+    AUTO(timer_free) struct timer *next = make_timer(&w);
+    CHECK_INT(timer_turn(next), POLL_MS);
+    CHECK_STORED(&w, IDS, "a1,a29,a31,a89,a91");
+    world_close(&w);
+}
+
 /* More than fits into one batch: the next one is due soon, until all is gone. */
 TEST(much_is_removed_in_many_turns)
 {

@@ -386,6 +386,18 @@ TEST(waiting_grows_and_ends_after_a_day)
     world_close(&w);
 }
 
+TEST(a_clock_that_is_set_forward_makes_no_day_of_tries)
+{
+    struct world w;
+
+    world_open(&w, NULL, 0); /* nobody listens */
+    deliver_issue(&w, "d1", "labeled", 42);
+    world_exec(&w, "UPDATE delivery SET received_ms = received_ms - 86400001");
+    dispatch(&w);
+    CHECK_STORED(&w, STATES, "0");
+    world_close(&w);
+}
+
 /* A process that ends in the middle of asking decides nothing. */
 TEST(a_stop_while_asking_leaves_the_delivery_to_the_next_process)
 {
@@ -540,6 +552,30 @@ TEST(a_replay_waits_like_everything_else)
     CHECK(str_starts_with(said, "waits: ")); /* however old: it was asked for now */
     CHECK_STORED(&w, STATES, "0 2");
     CHECK(world_int(&w, "SELECT received_ms FROM delivery WHERE id = 1") > 1000);
+    world_close(&w);
+}
+
+/* Platforms deliver the same comment under two names. */
+TEST(a_question_is_answered_once)
+{
+    static const struct fake_exchange script[] = {MAY_WRITE};
+    struct world w;
+
+    world_open(&w, script, COUNT(script));
+    world_make_task(&w, "github", "github:acme/api#42");
+    auto_free char *cancel = make_issue("created", 42, "octocat", "User");
+    char *word = strstr(cancel, "cancel");
+    CHECK(word);
+    memcpy(word, "status", strlen("status"));
+    world_deliver(&w, "github", "d1", "issue_comment", cancel);
+    dispatch(&w);
+    world_exec(&w, "UPDATE outbox SET state = 1; UPDATE task SET state = 3");
+    world_deliver(&w, "github", "d2", "issue_comment", cancel);
+    dispatch(&w);
+    world_check_api(&w);
+    CHECK_STORED(&w, STATES, "1 2");
+    CHECK_STORED(&w, "SELECT reason FROM delivery WHERE id = 2", "that was answered already");
+    CHECK_INT(world_int(&w, "SELECT count(*) FROM outbox WHERE kind = 2"), 1);
     world_close(&w);
 }
 

@@ -278,6 +278,18 @@ TEST(retries_grow_and_end_after_a_day)
     world_close(&w);
 }
 
+TEST(a_clock_that_is_set_forward_makes_no_day_of_tries)
+{
+    struct world w;
+
+    open_with_task(&w, NULL, 0); /* nobody listens */
+    owe(&w, OUTBOX_REACTION, NULL, "eyes");
+    world_exec(&w, "UPDATE outbox SET created_ms = created_ms - 86400001");
+    send_all(&w);
+    CHECK_STORED(&w, STATES, "0");
+    world_close(&w);
+}
+
 /* A platform that the program or the configuration does not have any more. */
 TEST(messages_to_nowhere_are_given_up)
 {

@@ -1,0 +1,94 @@
+/* See host_clock.h. */
+#include "server/store/host_clock.h"
+
+#include <stdlib.h>
+
+#include "server/base/str.h"
+#include "server/store/db.h"
+
+/* What was never put off has 0 and keeps it; 1 is a time, too. */
+#define MOVED(column) column " = CASE WHEN " column " + $1 > 1 THEN " column " + $1 ELSE 1 END"
+
+static const char *const moves[] = {
+    "UPDATE run SET " MOVED("not_before_ms") " WHERE state = 0 AND not_before_ms > 0",
+    "UPDATE run SET " MOVED("waiting_since_ms") " WHERE state IN (0, 1) AND waiting_since_ms > 0",
+    "UPDATE run SET " MOVED("lease_until_ms") " WHERE state = 1 AND lease_until_ms > 0",
+    "UPDATE delivery SET " MOVED("received_ms") ", " MOVED("next_ms")
+    " WHERE state = 0 AND next_ms > 0",
+    "UPDATE outbox SET " MOVED("created_ms") ", " MOVED("next_ms")
+    " WHERE state = 0 AND next_ms > 0",
+};
+
+static int
+move(struct db *db, const char *sql, int64_t by_ms, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(db, sql, &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, by_ms);
+    return db_run(stmt, err);
+}
+
+static int
+note(struct db *db, const struct host_clock *now, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code =
+        db_prepare(db,
+                   "INSERT INTO host_clock (id, boot, offset_ms) VALUES (1, $1, $2)"
+                   " ON CONFLICT (id) DO UPDATE SET boot = excluded.boot,"
+                   " offset_ms = excluded.offset_ms",
+                   &stmt, err);
+    if (code)
+        return code;
+    db_bind_text(stmt, 1, now->boot);
+    db_bind_int(stmt, 2, now->offset_ms);
+    return db_run(stmt, err);
+}
+
+/* By how much the clock jumped since it was noted; *ret_known is false where nothing is known. */
+static int
+compare(struct db *db,
+        const struct host_clock *now,
+        bool *ret_known,
+        int64_t *ret_jump_ms,
+        struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+    bool row;
+
+    int code = db_prepare(db, "SELECT boot, offset_ms FROM host_clock WHERE id = 1", &stmt, err);
+    if (!code)
+        code = db_step(stmt, &row, err);
+    if (code)
+        return code;
+    *ret_known = row && str_equal(db_column_text(stmt, 0), now->boot);
+    *ret_jump_ms = *ret_known ? now->offset_ms - db_column_int(stmt, 1) : 0;
+    return 0;
+}
+
+int
+host_clock_follow(struct db *db,
+                  const struct host_clock *now,
+                  int64_t *ret_jump_ms,
+                  struct err *err)
+{
+    int64_t jump_ms = 0;
+    bool known = false;
+    int code = compare(db, now, &known, &jump_ms, err);
+
+    if (!code && known && llabs(jump_ms) < HOST_CLOCK_JUMP_MS) {
+        *ret_jump_ms = 0;
+        return 0;
+    }
+    if (!code)
+        code = note(db, now, err);
+    for (size_t i = 0; !code && jump_ms != 0 && i < sizeof(moves) / sizeof(moves[0]); i++)
+        code = move(db, moves[i], jump_ms, err);
+    if (!code)
+        *ret_jump_ms = jump_ms;
+    return code;
+}

@@ -1,0 +1,25 @@
+/* The host's wall clock may be set while work waits: what was put off for some seconds must not wait
+ * for hours then, nor be given up for having waited a day. Whoever owns the store's work tells it
+ * how far the wall clock is ahead of the one that never jumps, and what waits is moved along. */
+#pragma once
+
+#include <stdint.h>
+
+#include "server/base/err.h"
+
+struct db;
+
+/* By less the clock is only kept right. */
+#define HOST_CLOCK_JUMP_MS 2000
+
+struct host_clock {
+    const char *boot;  /* names what the other clock counts from */
+    int64_t offset_ms; /* the wall clock less the one that never jumps */
+};
+
+/* Note how the clocks stand, and move what waits by as much as the wall clock jumped since it was
+ * noted last. *ret_jump_ms: by so much; 0 when it did not, or when nothing is known. */
+MUST_CHECK int host_clock_follow(struct db *db,
+                                 const struct host_clock *now,
+                                 int64_t *ret_jump_ms,
+                                 struct err *err);
