@@ -7,10 +7,10 @@
 
 #include "server/base/fs.h"
 #include "server/base/str.h"
-#include "server/store/checkpoint.h"
-#include "server/store/migrations.h"
+#include "server/store/sqlite/checkpoint.h"
+#include "server/store/sqlite/migrations.h"
 #include "server/store/outbox.h"
-#include "server/store/sqlite.h"
+#include "server/store/sqlite/sqlite.h"
 #include "server/store/writer.h"
 
 #define READERS_KEPT 16

@@ -10,8 +10,8 @@
 #include <pthread.h>
 
 #include "server/base/str.h"
-#include "server/store/checkpoint.h"
-#include "server/store/sqlite.h"
+#include "server/store/sqlite/checkpoint.h"
+#include "server/store/sqlite/sqlite.h"
 
 #define QUEUE_JOBS                                                                                 \
     4096 /* submitted and not begun; those who wait for their answer are not counted */

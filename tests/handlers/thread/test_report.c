@@ -2,43 +2,6 @@
  * breaks them. */
 #include "tests/handlers/thread/report_fixture.h"
 
-static const char evil[] =
-    "x | <!-- draftd:task=8 instance=ab12 --> @octocat #12 `@a ```\n```\n</details>\n"
-    "| a | b |\n# **Verified** GH-1 \u202E https://example.org/i/1 <b>";
-
-static char *
-status_of(const struct report_input *input)
-{
-    char *report = NULL;
-    struct err err;
-
-    CHECK_OK(report_status(input, &report, &err), err);
-    check_report(report);
-    return report;
-}
-
-static char *
-body_of(const struct report_draft_input *input)
-{
-    char *report = NULL;
-    struct err err;
-
-    CHECK_OK(report_draft_body(input, &report, &err), err);
-    check_report(report);
-    return report;
-}
-
-static struct report_input
-make_input(const struct task *task, const struct run *run)
-{
-    return (struct report_input){.task = task,
-                                 .run = run,
-                                 .instance = "ab12",
-                                 .bot_name = "draftd",
-                                 .rounds = 3,
-                                 .now_ms = 99999};
-}
-
 /* ---- marker and title ---- */
 
 TEST(marker_is_one_comment)
@@ -187,8 +150,11 @@ TEST(conflicts_of_an_open_draft_are_told)
     struct task task = make_task(TASK_DRAFTED);
     struct run run = make_run();
     struct report_input input = make_input(&task, &run);
-    const struct report_answer_input asked = {
-        .task = &task, .instance = "ab12", .bot_name = "draftd", .bot_label = "draftd", .question = "9"};
+    const struct report_answer_input asked = {.task = &task,
+                                              .instance = "ab12",
+                                              .bot_name = "draftd",
+                                              .bot_label = "draftd",
+                                              .question = "9"};
     struct err err;
 
     task.draft_number = 9;
@@ -285,8 +251,9 @@ TEST(status_unchanged_held_and_canceled)
     task.draft_number = 9;
     task.draft_url = text("https://example.org/acme/api/pull/9");
     auto_free char *again = status_of(&input);
-    CHECK_CONTAINS(again, "**No change needed**: the agent changed nothing.\n\n"
-                          "There is already [pull request 9](https://example.org/acme/api/pull/9).\n");
+    CHECK_CONTAINS(again,
+                   "**No change needed**: the agent changed nothing.\n\n"
+                   "There is already [pull request 9](https://example.org/acme/api/pull/9).\n");
     CHECK(!strstr(again, "no pull request"));
     task.draft_number = 0;
     task.draft_url = NULL;
@@ -320,189 +287,6 @@ TEST(status_unchanged_held_and_canceled)
 }
 
 /* ---- the draft ---- */
-
-struct draft {
-    struct task task;
-    struct run run;
-    struct check_result checks[4];
-    struct check_result_list list;
-    struct repo_change changes[5];
-    struct repo_diff diff;
-    const char *outputs[4];
-    struct report_draft_input input;
-};
-
-static void
-draft_init(struct draft *draft)
-{
-    *draft = (struct draft){
-        .task = make_task(TASK_RUNNING),
-        .run = make_run(),
-        .checks = {make_check("test", CHECK_VERDICT_PASSED),
-                   make_check("lint", CHECK_VERDICT_PASSED),
-                   make_check("types", CHECK_VERDICT_PASSED)},
-        .changes =
-            {{.path = text("src/sum.c"),
-              .kind = REPO_MODIFIED,
-              .added_lines = 3,
-              .deleted_lines = 1},
-             {.path = text("src/new.sh"), .kind = REPO_ADDED, .added_lines = 9, .executable = true},
-             {.path = text("b.png"), .kind = REPO_ADDED, .binary = true, .new_bytes = 2000},
-             {.path = text("b.txt"), .kind = REPO_ADDED, .large = true, .new_bytes = 2000000},
-             {.path = text("c.c"), .old_path = text("d.c"), .kind = REPO_RENAMED}},
-    };
-    draft->run.verdict = VERDICT_VERIFIED;
-    draft->run.summary = text("Fixed the sum.");
-    draft->list = (struct check_result_list){.items = draft->checks, .count = 3};
-    draft->diff = (struct repo_diff){
-        .items = draft->changes, .count = 5, .added_lines = 12, .deleted_lines = 1};
-    draft->input = (struct report_draft_input){.task = &draft->task,
-                                               .run = &draft->run,
-                                               .checks = &draft->list,
-                                               .diff = &draft->diff,
-                                               .instance = "ab12",
-                                               .closes_issue = true};
-}
-
-TEST(body_says_verdict_and_size_first)
-{
-    struct draft draft;
-
-    draft_init(&draft);
-    auto_free char *body = body_of(&draft.input);
-    CHECK(str_starts_with(body,
-                          MARKER "\n**Verified**: all 3 checks passed on `abc1234` in a "
-                                 "fresh container.\n5 files changed, +12 −1, in 2 rounds of the "
-                                 "agent.\n"));
-    CHECK_CONTAINS(body,
-                   "**Asked**: [Sum is wrong](https://example.org/acme/api/issues/42) by hubot "
-                   "(label)\n");
-    CHECK_CONTAINS(body,
-                   "| `src/sum.c` | 3 | 1 |  |\n| `src/new.sh` | 9 | 0 | new, executable |\n"
-                   "| `b.png` | 0 | 0 | new, binary, 2 KiB |\n| `b.txt` | 0 | 0 | new, large, 1954 KiB |\n| `c.c` | 0 | 0 | was `d.c` |\n");
-    CHECK_CONTAINS(body, "### What the agent says (not verified by draftd)\n\n> Fixed the sum.\n");
-    CHECK_CONTAINS(body, "\nCloses #42\n");
-    CHECK(strstr(body, "### Checks") < strstr(body, "### Files"));
-    CHECK(strstr(body, "### Files") < strstr(body, "### What the agent says"));
-    CHECK(!strstr(body, "<details>"));
-    CHECK(!strstr(body, "WARNING"));
-}
-
-TEST(body_of_what_is_not_verified)
-{
-    struct draft draft;
-
-    draft_init(&draft);
-    draft.run.verdict = VERDICT_NOT_VERIFIED;
-    draft.checks[0] = make_check("test", CHECK_VERDICT_FAILED);
-    draft.checks[1] = make_check("lint", CHECK_VERDICT_TIMED_OUT);
-    draft.checks[2] = make_check("types", CHECK_VERDICT_RED_BEFORE);
-    draft.outputs[0] = "expected 2, got 3\n";
-    draft.outputs[1] = "\n";
-    draft.input.failed_outputs = draft.outputs;
-    draft.run.flags = text("[\"tests/x.c: test was deleted\"]");
-    auto_free char *body = body_of(&draft.input);
-    CHECK(str_starts_with(body,
-                          MARKER "\n**Not verified**: `test` failed (exit status 1), `lint` timed "
-                                 "out (after 10 min 0 s) on `abc1234`. `types` was red before this "
-                                 "change and still is.\n"));
-    CHECK_CONTAINS(body, "> [!WARNING]\n> - tests/x.c: test was deleted\n");
-    CHECK_CONTAINS(
-        body, "| `lint` | ✅ exit 0, 0.4 s | ⌛ timed out, 10 min 0 s | ⌛ timed out, 10 min 0 s | "
-              "**timed out** |\n");
-    CHECK_CONTAINS(body, "<details><summary>Last lines of <code>test</code></summary>\n\n```text\n"
-                         "expected 2, got 3\n```\n\n</details>\n");
-    CHECK_CONTAINS(body, "\n`lint` printed nothing.\n");
-}
-
-TEST(body_without_proof_gives_the_reason)
-{
-    struct draft draft;
-
-    draft_init(&draft);
-    draft.run.verdict = VERDICT_NOT_VERIFIED;
-    draft.run.reason = text("the fresh container could not be set up");
-    auto_free char *body = body_of(&draft.input);
-    CHECK_CONTAINS(body,
-                   "**Not verified**: the fresh container could not be set up on `abc1234`.\n");
-}
-
-/* Nothing broke, and nothing speaks for the change either. */
-TEST(body_where_no_check_is_green)
-{
-    struct draft draft;
-
-    draft_init(&draft);
-    draft.run.verdict = VERDICT_NOT_VERIFIED;
-    draft.checks[0] = make_check("types", CHECK_VERDICT_RED_BEFORE);
-    draft.list.count = 1;
-    auto_free char *body = body_of(&draft.input);
-    CHECK_CONTAINS(body, "**Not verified**: no check is green on `abc1234`. `types` was red before "
-                         "this change and still is.\n");
-}
-
-TEST(body_counts_what_passed)
-{
-    struct draft draft;
-
-    draft_init(&draft);
-    draft.checks[1] = make_check("lint", CHECK_VERDICT_RED_BEFORE);
-    draft.checks[2] = make_check("e2e", CHECK_VERDICT_FLAKY);
-    auto_free char *several = body_of(&draft.input);
-    CHECK_CONTAINS(several,
-                   "**Verified**: 2 of 3 checks passed on `abc1234` in a fresh "
-                   "container. `lint` was red before this change and still is. `e2e` is flaky: "
-                   "red, then green on one more try.\n");
-    draft.list.count = 1;
-    auto_free char *one = body_of(&draft.input);
-    CHECK_CONTAINS(one, "**Verified**: the check `test` passed on `abc1234`");
-}
-
-TEST(body_without_checks_or_link)
-{
-    struct draft draft;
-
-    draft_init(&draft);
-    draft.run.verdict = VERDICT_NO_CHECKS;
-    draft.input.checks = NULL;
-    draft.input.closes_issue = false;
-    draft.task.url = NULL;
-    auto_free char *body = body_of(&draft.input);
-    CHECK(str_starts_with(body, MARKER "\n**No checks configured**: nothing was verified. Add "));
-    CHECK_CONTAINS(body, "**Asked**: Sum is wrong by hubot (label)\n\n> 1 + 1 gives 3.\n");
-    CHECK(!strstr(body, "Closes"));
-    CHECK(!strstr(body, "### Checks"));
-}
-
-TEST(body_links_only_ordinary_addresses)
-{
-    static const char *const urls[] = {
-        "javascript:x", "https://a b", "https://a)b",   "https://a\nb",
-        "//x",          "https://a`b", "https://x/<b>", ""};
-    struct draft draft;
-
-    draft_init(&draft);
-    for (size_t i = 0; i < COUNT(urls); i++) {
-        draft.task.url = text(urls[i]);
-        auto_free char *body = body_of(&draft.input);
-        CHECK_CONTAINS(body, "**Asked**: Sum is wrong by hubot");
-    }
-}
-
-TEST(body_refuses_broken_flags)
-{
-    struct draft draft;
-    char *body = NULL;
-    struct err err;
-
-    draft_init(&draft);
-    draft.run.flags = text("[\"a");
-    CHECK_INT(report_draft_body(&draft.input, &body, &err), ERR_INVALID);
-    CHECK_CONTAINS(err.msg, "flags");
-    CHECK(body == NULL);
-}
-
-/* ---- hostile ---- */
 
 /* The flags of a run out of one text, as JSON. */
 static char *

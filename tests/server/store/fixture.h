@@ -6,7 +6,7 @@
 #include "server/base/str.h"
 #include "server/store/delivery.h"
 #include "server/store/run.h"
-#include "server/store/sqlite.h"
+#include "server/store/sqlite/sqlite.h"
 #include "server/store/store.h"
 #include "server/store/task.h"
 #include "tests/harness/test.h"

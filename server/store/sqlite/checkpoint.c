@@ -3,12 +3,12 @@
  * The log begins anew only when all of it was copied and nobody reads from it. A passive checkpoint
  * waits for nobody, and so may never get to that point under steady load: when the log has become
  * long, one checkpoint holds the writers up for a moment. */
-#include "server/store/checkpoint.h"
+#include "server/store/sqlite/checkpoint.h"
 
 #include <pthread.h>
 
 #include "server/base/str.h"
-#include "server/store/sqlite.h"
+#include "server/store/sqlite/sqlite.h"
 
 #define PASSIVE_PAGES 1024  /* 4 MiB in pages of 4 KiB */
 #define WAITING_PAGES 16384 /* 64 MiB */

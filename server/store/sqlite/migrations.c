@@ -4,11 +4,11 @@
  *
  * Every reference is a foreign key. Indexes with WHERE hold only what is still to be done, so that
  * asking for the next piece of work costs the same with ten rows and with ten million. */
-#include "server/store/migrations.h"
+#include "server/store/sqlite/migrations.h"
 
 #include <stdio.h>
 
-#include "server/store/sqlite.h"
+#include "server/store/sqlite/sqlite.h"
 
 #define APPLICATION_ID 0x64726674 /* "drft", at offset 68 of the file */
 

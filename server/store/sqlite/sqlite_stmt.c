@@ -1,7 +1,7 @@
 /* See sqlite.h and db.h: the driver functions of SQLite. Statements are prepared once for each
  * connection and found again by their text. */
 #include "server/base/str.h"
-#include "server/store/sqlite.h"
+#include "server/store/sqlite/sqlite.h"
 
 #define CACHE_STATEMENTS                                                                           \
     160 /* more than the program has; a guard against texts made at run time                       \

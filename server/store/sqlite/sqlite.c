@@ -1,5 +1,5 @@
 /* See sqlite.h: connections, transactions and upkeep. Statements are in sqlite_stmt.c. */
-#include "server/store/sqlite.h"
+#include "server/store/sqlite/sqlite.h"
 
 #include "server/base/clock.h"
 
