@@ -5,6 +5,7 @@
 #include "handlers/app.h"
 #include "handlers/intake/event.h"
 #include "handlers/intake/follow_up.h"
+#include "handlers/intake/notice.h"
 #include "handlers/intake/permissions.h"
 #include "handlers/intake/task_change.h"
 #include "handlers/platform.h"
@@ -24,7 +25,6 @@
 
 #define BLOCKED_RETRY_MS (1 * MS_PER_SECOND)
 #define MOST_FAULTS 10 /* a delivery that cannot even be decided about is set aside then */
-
 #define SLOW_MS (1 * MS_PER_SECOND)
 #define SILENCE_MS (5 * MS_PER_SECOND)
 
@@ -168,6 +168,7 @@ needs_permission(const struct event *event)
     switch (event->kind) {
     case EVENT_IGNORED:
     case EVENT_DRAFT:
+    case EVENT_NOTICE:
         return false;
     case EVENT_CANCEL:
         return str_equal(event->trigger, "mention");
@@ -219,7 +220,8 @@ judge_event(struct handling *handling, const struct platform *platform, struct e
 
     if (event->kind == EVENT_IGNORED)
         return judge(handling, DELIVERY_IGNORED, event->reason, err);
-    if (!platform->serves(handling->dispatcher->app->settings, event->repository))
+    if (event->kind != EVENT_NOTICE &&
+        !platform->serves(handling->dispatcher->app->settings, event->repository))
         return judge(handling, DELIVERY_IGNORED, "the repository is not in the configuration", err);
     if (event->actor_is_bot && event->kind != EVENT_CANCEL && needs_permission(event))
         return judge(handling, DELIVERY_IGNORED, "bots start nothing", err);
@@ -339,6 +341,7 @@ change_known(struct db *db,
     case EVENT_ASK:
         return follow_up_answer(db, app, task, event, now_ms, err);
     case EVENT_IGNORED:
+    case EVENT_NOTICE:
         break;
     }
     return err_set(err, ERR_INTERNAL, "an event that asks for nothing");
@@ -377,8 +380,10 @@ change(struct db *db, struct handling *handling, struct err *err)
 {
     AUTO(task_free) struct task *task = NULL;
     const struct event *event = handling->event;
-    const struct app *app = handling->dispatcher->app;
+    struct app *app = handling->dispatcher->app;
     const char *platform = handling->delivery->platform;
+    if (event->kind == EVENT_NOTICE)
+        return notice_take(db, app, platform, event, handling->now_ms, err);
     int r = follow_up_find(db, platform, event, &task, err);
 
     if (r && r != ERR_NOTFOUND)

@@ -18,6 +18,8 @@ event_kind_verb(enum event_kind kind)
         return "note the draft's state of";
     case EVENT_ASK:
         return "answer on";
+    case EVENT_NOTICE:
+        return "take note of";
     case EVENT_IGNORED:
         break;
     }
@@ -34,6 +36,7 @@ event_free(struct event *event)
     free(event->order_key);
     free(event->origin);
     free(event->repository);
+    free(event->moved_from);
     free(event->title);
     free(event->text);
     free(event->instruction);

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 
-import { World, assert, git, until, usual } from './harness.mjs';
+import { World, assert, git, sleep, until, usual } from './harness.mjs';
 
 const notes = usual('echo "a line" >>notes.txt\n');
 
@@ -285,3 +285,35 @@ for (const app of [true, false])
             assert.deepEqual(world.branches('others/leaves'), []);
         });
     });
+
+describe('an installation', { concurrency: 1 }, () => {
+    for (const [what, take, give, event, action, why] of [
+        ['suspended', { app: { suspended: true } }, { app: { suspended: false } }, 'installation', 'unsuspend', /the GitHub App is suspended on acme\/away/],
+        ['removed', { installed: false }, { installed: true }, 'installation', 'created', /the GitHub App is not installed on, or was not given, acme\/away/],
+    ])
+        test(`that is ${what}: its tasks wait, burn no calls, and go on when it is back`, async () => {
+            const world = await World.start({ permissions: granted });
+            const repository = await world.repository('away', usual('touch /tmp/ready; sleep 4; echo "a line" >>notes.txt\n'));
+            const set = (how) => (how.app ? world.control('PATCH', 'app', how.app)
+                : world.control('POST', 'setup', { repositories: [{ full_name: repository, ...how }] }));
+            await world.label(repository);
+            await until('the agent', () => world.show(repository)?.runs[0].stage === 'agent');
+            await set(take);
+            await world.control('POST', 'tokens/revoke', {});
+            await until('it to wait', () => why.test(world.cli('show', String(world.task(repository).id))));
+            assert.match(world.cli('show', String(world.task(repository).id)), /work there pauses until it is/);
+            await world.logged(new RegExp(`event=run_waits .*${why.source}`));
+            await world.control('DELETE', 'requests');
+            await sleep(12000); // the run is tried every 5 seconds at first
+            const calls = (await world.control('GET', 'requests')).length;
+            assert.ok(calls <= 2, `${calls} calls in vain`);
+            assert.deepEqual(await world.pulls(repository), []);
+            await set(give);
+            const raw = JSON.stringify({ action, installation: { id: 1, account: { login: 'acme' } }, sender: { login: 'ann', type: 'User' } });
+            assert.equal((await world.deliver(event, action, { repository, raw })).status, 202);
+            const shown = await world.ended(repository, 20000);
+            assert.equal(shown.state, 'drafted', shown.reason);
+            assert.match((await world.statuses(repository))[0].body, /Draft ready/);
+            await world.stop();
+        });
+});
