@@ -317,3 +317,46 @@ describe('an installation', { concurrency: 1 }, () => {
             await world.stop();
         });
 });
+
+describe('limits', { concurrency: 4 }, () => {
+    let world;
+    before(async () => { world = await World.start({ permissions: granted }); });
+    after(() => world.stop());
+    const calls = async (method, path) => (await world.control('GET', 'requests'))
+        .filter((call) => call.method === method && call.url.startsWith(path));
+
+    for (const [name, limit, seconds] of [
+        ['primary', { rate_limit: 'primary', reset_in: 12 }, 11],
+        ['secondary', { rate_limit: 'secondary', retry_after: 10 }, 10],
+        ['too-many', { rate_limit: 'secondary', retry_after: 9, status: 429 }, 9],
+    ])
+        test(`on opening the draft are waited for, as long as GitHub says: ${name}`, async () => {
+            const repository = await world.repository(`limit-${name}`, notes);
+            await world.control('POST', 'faults', { method: 'POST', path: `^/repos/${repository}/pulls$`, ...limit });
+            await world.label(repository);
+            const shown = await world.ended(repository);
+            assert.equal(shown.state, 'drafted', shown.reason);
+            const [refused, made, ...more] = await calls('POST', `/repos/${repository}/pulls`);
+            assert.deepEqual([made.status, more], [201, []]);
+            assert.ok(made.at - refused.at >= seconds * 1000 - 500, `after ${made.at - refused.at} ms`);
+            assert.equal(shown.runs[0].round, 1);
+        });
+
+    test('on a message hold up what comes after it in the thread, and nothing else', async () => {
+        const [one, other] = [await world.repository('order-1', notes), await world.repository('order-2', notes)];
+        await world.control('POST', 'faults', { method: 'POST', path: `^/repos/${one}/issues/1/reactions$`, times: 2, rate_limit: 'secondary', retry_after: 4 });
+        await Promise.all([world.label(one), world.label(other)]);
+        await Promise.all([world.ended(one), world.ended(other)]);
+        const reactions = await calls('POST', `/repos/${one}/issues/1/reactions`);
+        assert.deepEqual(reactions.map(({ status }) => status), [403, 403, 201]);
+        for (const i of [1, 2])
+            assert.ok(reactions[i].at - reactions[i - 1].at >= 4000, 'not before GitHub said');
+        const [comment, ...more] = await calls('POST', `/repos/${one}/issues/1/comments`);
+        assert.deepEqual(more, []);
+        assert.ok(comment.at >= reactions[2].at, 'the sign comes first');
+        const [early] = await calls('POST', `/repos/${other}/issues/1/comments`);
+        assert.ok(early.at < reactions[2].at, 'another thread does not wait');
+        for (const repository of [one, other])
+            assert.match((await world.statuses(repository))[0].body, /Draft ready/);
+    });
+});
