@@ -279,6 +279,12 @@ advise(const char *refusal)
            "fine-grained one or the GitHub App the permission Workflows: read and write";
 }
 
+static void
+forget_absence(struct app *app)
+{
+    github_tokens_forget_absences(app->tokens);
+}
+
 static const char *
 moved_to(struct session *session, const char *repository)
 {
@@ -308,6 +314,7 @@ const struct platform github_platform = {
     .read_failures = github_read_failures,
     .send = github_send,
     .moved_to = moved_to,
+    .forget_absence = forget_absence,
     .retry_after_ms = retry_after_ms,
     .put_draft = github_put_draft,
     .is_special_path = is_special_path,

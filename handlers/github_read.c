@@ -287,10 +287,16 @@ read_into(struct reading *reading, const char *event_name, struct err *err)
     const bool is_checks =
         str_equal(event_name, "check_suite") || str_equal(event_name, "workflow_run");
 
-    if (!is_comment && !is_issue && !is_pull && !is_checks)
+    const bool is_notice = str_equal(event_name, "repository") ||
+                           str_equal(event_name, "installation") ||
+                           str_equal(event_name, "installation_repositories");
+
+    if (!is_comment && !is_issue && !is_pull && !is_checks && !is_notice)
         return reading_ignore(reading, err, "draftd does not use events of this kind");
     if (!reading->action)
         return err_set(err, ERR_INVALID, "the payload has no \"action\"");
+    if (is_notice)
+        return reading_notice(reading, event_name, err);
     if (is_pull)
         return reading_pull(reading, event_name, err);
     if (is_checks)

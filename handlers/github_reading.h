@@ -48,3 +48,6 @@ MUST_CHECK int reading_pull(struct reading *reading, const char *event_name, str
 
 /* The events check_suite and workflow_run. */
 MUST_CHECK int reading_checks(struct reading *reading, const char *event_name, struct err *err);
+
+/* "repository", "installation" and "installation_repositories": what GitHub says of itself. */
+MUST_CHECK int reading_notice(struct reading *reading, const char *event_name, struct err *err);

@@ -119,7 +119,7 @@ struct platform {
                   struct source *ret_source,
                   struct err *err);
 
-    /* What source() handed out was refused with this code (ERR_AUTH; ERR_NOTFOUND): do not hand it
+    /* What source() handed out was refused with this code (ERR_AUTH, ERR_DENIED, ERR_NOTFOUND): do not hand it
      * out again, if there may be better.  Returns whether it is worth another try.  May be NULL:
      * never. */
     bool (*forget_source)(struct session *session, const char *repository, int refusal);

@@ -163,6 +163,16 @@ store_give_back(struct db *db, void *ctx, struct err *err)
     return r;
 }
 
+/* For how long the platform said that it takes no calls. */
+static int64_t
+told_pause_ms(const struct work *work, const struct err *cause)
+{
+    const bool told =
+        cause->code == ERR_LIMIT && work->session && work->session->platform->retry_after_ms;
+
+    return told ? work->session->platform->retry_after_ms(work->session) : 0;
+}
+
 struct reload_work {
     int64_t id;
     struct run *run;
@@ -199,6 +209,8 @@ wait_for(struct work *work, const struct err *cause, bool spent, struct err *err
         pause_ms = FIRST_RETRY_MS;
     if (pause_ms > MOST_RETRY_MS)
         pause_ms = MOST_RETRY_MS;
+    if (pause_ms < told_pause_ms(work, cause))
+        pause_ms = told_pause_ms(work, cause);
     r = store_transact(work->app->store, store_give_back,
                        &(struct give_back_work){
                            .work = work,

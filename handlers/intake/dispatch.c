@@ -4,9 +4,8 @@
 
 #include "handlers/app.h"
 #include "handlers/intake/event.h"
-#include "handlers/intake/follow_up.h"
+#include "handlers/intake/event_apply.h"
 #include "handlers/intake/permissions.h"
-#include "handlers/intake/task_change.h"
 #include "handlers/platform.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
@@ -15,16 +14,13 @@
 #include "server/limits.h"
 #include "server/service.h"
 #include "server/store/delivery.h"
-#include "server/store/run.h"
 #include "server/store/store.h"
-#include "server/store/task.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 #define BLOCKED_RETRY_MS (1 * MS_PER_SECOND)
 #define MOST_FAULTS 10 /* a delivery that cannot even be decided about is set aside then */
-
 #define SLOW_MS (1 * MS_PER_SECOND)
 #define SILENCE_MS (5 * MS_PER_SECOND)
 
@@ -169,6 +165,7 @@ needs_permission(const struct event *event)
     switch (event->kind) {
     case EVENT_IGNORED:
     case EVENT_DRAFT:
+    case EVENT_NOTICE:
         return false;
     case EVENT_CANCEL:
         return str_equal(event->trigger, "mention");
@@ -220,7 +217,8 @@ judge_event(struct handling *handling, const struct platform *platform, struct e
 
     if (event->kind == EVENT_IGNORED)
         return judge(handling, DELIVERY_IGNORED, event->reason, err);
-    if (!platform->serves(handling->dispatcher->app->settings, event->repository))
+    if (event->kind != EVENT_NOTICE &&
+        !platform->serves(handling->dispatcher->app->settings, event->repository))
         return judge(handling, DELIVERY_IGNORED, "the repository is not in the configuration", err);
     if (event->actor_is_bot && event->kind != EVENT_CANCEL && needs_permission(event))
         return judge(handling, DELIVERY_IGNORED, "bots start nothing", err);
@@ -312,89 +310,6 @@ defer_blocked(struct db *db, struct handling *handling, const char *reason, stru
     return defer(db, handling, handling->in_vain, handling->now_ms + BLOCKED_RETRY_MS, err);
 }
 
-/* What the event asks of a task that is there. */
-static int
-change_known(struct db *db,
-             const struct app *app,
-             const struct task *task,
-             const struct event *event,
-             int64_t now_ms,
-             struct err *err)
-{
-    const struct run_cancel cancel = {.who = event->actor, .happened_ms = event->happened_ms};
-    const struct task_again again = {.actor = event->actor,
-                                     .instruction = event->instruction,
-                                     .agent = event->agent,
-                                     .branch = event->branch,
-                                     .happened_ms = event->happened_ms};
-
-    switch (event->kind) {
-    case EVENT_START:
-        return task_retry(db, app, task->id, &again, now_ms, err);
-    case EVENT_CANCEL:
-        return task_cancel(db, app, task->id, &cancel, now_ms, err);
-    case EVENT_REMARK:
-        return follow_up_remark(db, app, task, event, now_ms, err);
-    case EVENT_DRAFT:
-        return follow_up_draft(db, app, task, event, now_ms, err);
-    case EVENT_ASK:
-        return follow_up_answer(db, app, task, event, now_ms, err);
-    case EVENT_IGNORED:
-        break;
-    }
-    return err_set(err, ERR_INTERNAL, "an event that asks for nothing");
-}
-
-/* Only what is asked about an issue for the first time, or with new words, makes a task of it. */
-static bool
-starts_task(const struct event *event, const struct task *known)
-{
-    return event->kind == EVENT_START && event->origin &&
-           (!known || event->command != MENTION_RETRY);
-}
-
-/* A wish that comes while a run is under way is said to that run. One that is to end hears nothing.
- */
-static int
-tell_live_run(struct db *db,
-              const struct app *app,
-              const struct task *task,
-              const struct event *event,
-              int64_t now_ms,
-              struct err *err)
-{
-    AUTO(run_free) struct run *run = NULL;
-    struct err fault;
-    const int r = run_latest(db, task->id, &run, &fault);
-
-    if (r || run->state == RUN_ENDED || run->cancel_requested || !event->remark ||
-        !event->remark->text[0])
-        return ERR_CONFLICT; /* as err says already */
-    return follow_up_remark(db, app, task, event, now_ms, err);
-}
-
-static int
-change(struct db *db, struct handling *handling, struct err *err)
-{
-    AUTO(task_free) struct task *task = NULL;
-    const struct event *event = handling->event;
-    const struct app *app = handling->dispatcher->app;
-    const char *platform = handling->delivery->platform;
-    int r = follow_up_find(db, platform, event, &task, err);
-
-    if (r && r != ERR_NOTFOUND)
-        return r;
-    if (starts_task(event, task)) {
-        r = task_start(db, app, platform, event, handling->now_ms, &handling->task, err);
-        if (r == ERR_CONFLICT && task)
-            r = tell_live_run(db, app, task, event, handling->now_ms, err);
-    } else if (!r) {
-        handling->task = task->id;
-        r = change_known(db, app, task, event, handling->now_ms, err);
-    }
-    return r;
-}
-
 /* Since it was read, was it handled by another process (replay beside serve)? */
 static int
 check_unchanged(struct db *db, struct handling *handling, bool *ret_unchanged, struct err *err)
@@ -435,7 +350,8 @@ apply(struct db *db, void *ctx, struct err *err)
         return finish_undone(db, handling, err);
     if (blocked)
         return defer_blocked(db, handling, "an earlier delivery about the same thing waits", err);
-    r = change(db, handling, err);
+    r = event_apply(db, handling->dispatcher->app, handling->delivery->platform, event,
+                    handling->now_ms, &handling->task, err);
     if (r == ERR_UNAVAILABLE)
         return defer_blocked(db, handling, err->msg, err);
     if (r == ERR_CONFLICT || r == ERR_NOTFOUND)
@@ -540,8 +456,8 @@ say(const struct handling *handling, bool dry_run, struct strbuf *said)
                     verdict->reason);
     else
         strbuf_addf(said, "%s%s %s for %s\n", dry_run ? "would " : "",
-                    event_kind_verb(handling->event->kind, !dry_run),
-                    handling->event->order_key, handling->event->actor);
+                    event_kind_verb(handling->event->kind, !dry_run), handling->event->order_key,
+                    handling->event->actor);
 }
 
 /* As apply(), and then undone: only the whole of it tells what would come of it. That a serving

@@ -18,6 +18,8 @@ event_kind_verb(enum event_kind kind, bool done)
         return done ? "noted the draft's state of" : "note the draft's state of";
     case EVENT_ASK:
         return done ? "answered on" : "answer on";
+    case EVENT_NOTICE:
+        return done ? "took note of" : "take note of";
     case EVENT_IGNORED:
         break;
     }
@@ -34,6 +36,7 @@ event_free(struct event *event)
     free(event->order_key);
     free(event->origin);
     free(event->repository);
+    free(event->moved_from);
     free(event->title);
     free(event->text);
     free(event->instruction);

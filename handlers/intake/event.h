@@ -15,6 +15,7 @@ enum event_kind {
     EVENT_REMARK,  /* says something about a draft */
     EVENT_DRAFT,   /* a draft was merged, closed, or opened again */
     EVENT_ASK,     /* wants an answer, and no work */
+    EVENT_NOTICE,  /* what the platform says of itself: a repository moved, or access is back */
 };
 
 struct event {
@@ -25,7 +26,8 @@ struct event {
     char *origin;       /* of the task: as task.origin; NULL: it is known by its draft or branch */
     int64_t draft;      /* number of the draft that it is about; 0: none */
     char *head_branch;  /* the branch that it is about; or NULL */
-    char *repository;   /* "acme/api" */
+    char *repository;   /* "acme/api"; EVENT_NOTICE: or NULL */
+    char *moved_from;   /* EVENT_NOTICE: what the repository was called before; NULL: access is back */
     int64_t number;     /* issue or draft, for what is said in its thread; 0: none */
     char *title;
     char *text;         /* what is asked: the issue's text, or the local request's */

@@ -80,7 +80,7 @@ branch_with_remote(struct work *work, branch_remote_fn fn, void *ctx, struct err
     const struct platform *platform = work->session->platform;
     const int r = call_with_remote(work, fn, ctx, err);
 
-    if ((r != ERR_AUTH && r != ERR_NOTFOUND) || !platform->forget_source ||
+    if ((r != ERR_AUTH && r != ERR_DENIED && r != ERR_NOTFOUND) || !platform->forget_source ||
         !platform->forget_source(work->session, work->task->repository, r))
         return r;
     return call_with_remote(work, fn, ctx, err);

@@ -37,6 +37,9 @@ MUST_CHECK int github_tokens_new(struct github_tokens **ret_tokens, struct err *
 void github_tokens_free(struct github_tokens *tokens);
 AUTO_DEFINE(struct github_tokens *, github_tokens_free)
 
+/* Installations that were suspended or gone may be back: ask GitHub again at once.   Thread: any. */
+void github_tokens_forget_absences(struct github_tokens *tokens);
+
 /* Borrows: everything in `options`, and `tokens`, for the client's life.   Thread: one. */
 MUST_CHECK int github_new(const struct github_options *options,
                           struct github_tokens *tokens,
@@ -46,10 +49,10 @@ void github_free(struct github *github);
 AUTO_DEFINE(struct github *, github_free)
 
 /* Errors of every call below: ERR_AUTH 401, once a fresh token was refused too; ERR_DENIED 403 (the
- * missing permission named where GitHub names it) or no installation there; ERR_NOTFOUND 404, 410;
+ * missing permission named where GitHub names it); ERR_NOTFOUND 404, 410;
  * ERR_INVALID 422 and other 4xx, with GitHub's words; ERR_REMOTE 5xx, a broken answer; ERR_LIMIT a
  * rate limit, or our own pace: github_retry_after_ms() tells how long; ERR_UNAVAILABLE,
- * ERR_TIMEOUT. */
+ * also while the App's installation there is suspended or gone; ERR_TIMEOUT. */
 
 /* After ERR_LIMIT: milliseconds until the limit is over; otherwise 0. */
 int64_t github_retry_after_ms(const struct github *github);

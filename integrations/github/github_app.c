@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,9 @@
 #define LIFETIME_MS (9 * MS_PER_MINUTE)
 #define RENEW_BEFORE_MS (10 * MS_PER_MINUTE)
 #define MAX_JWT_BYTES 4096U
+#define ABSENCE_FIRST_MS MS_PER_MINUTE
+#define ABSENCE_LONGEST_MS (15 * MS_PER_MINUTE)
+#define ABSENCE_WHY_BYTES 400
 
 struct entry {
     char *repository;
@@ -22,10 +26,20 @@ struct entry {
     int64_t expires_ms;
 };
 
+/* What is not asked for again until `until_ms` (Unix). */
+struct absence {
+    char *repository;
+    int64_t until_ms;
+    int64_t pause_ms;
+    char why[ABSENCE_WHY_BYTES];
+};
+
 struct github_tokens {
     pthread_mutex_t lock;
-    struct entry *entries; /* under lock */
-    size_t count;          /* under lock */
+    struct entry *entries;    /* under lock */
+    size_t count;             /* under lock */
+    struct absence *absences; /* under lock */
+    size_t absence_count;     /* under lock */
 };
 
 static void
@@ -91,6 +105,9 @@ github_tokens_free(struct github_tokens *tokens)
         secret_free(tokens->entries[i].token);
     }
     free(tokens->entries);
+    for (size_t i = 0; i < tokens->absence_count; i++)
+        free(tokens->absences[i].repository);
+    free(tokens->absences);
     (void)pthread_mutex_destroy(&tokens->lock);
     free(tokens);
 }
@@ -113,6 +130,17 @@ drop(struct github_tokens *tokens, struct entry *entry)
     free(entry->repository);
     secret_free(entry->token);
     *entry = tokens->entries[--tokens->count];
+}
+
+/* Call under lock. */
+static struct absence *
+find_absence(struct github_tokens *tokens, const char *repository)
+{
+    for (size_t i = 0; i < tokens->absence_count; i++) {
+        if (str_equal_nocase(tokens->absences[i].repository, repository))
+            return &tokens->absences[i];
+    }
+    return NULL;
 }
 
 int
@@ -170,6 +198,11 @@ github_tokens_put(struct github_tokens *tokens,
         if (entry->expires_ms <= now_ms || str_equal_nocase(entry->repository, repository))
             drop(tokens, entry);
     }
+    struct absence *const absence = find_absence(tokens, repository);
+    if (absence) {
+        free(absence->repository);
+        *absence = tokens->absences[--tokens->absence_count];
+    }
     result = append(
         tokens, &(struct entry){.repository = name, .token = copy, .expires_ms = expires_ms}, err);
     (void)pthread_mutex_unlock(&tokens->lock);
@@ -187,5 +220,72 @@ github_tokens_forget(struct github_tokens *tokens, const char *repository)
     struct entry *const entry = find(tokens, repository);
     if (entry)
         drop(tokens, entry);
+    (void)pthread_mutex_unlock(&tokens->lock);
+}
+
+/* --- Installations that are suspended or gone */
+
+/* Call under lock. Where there is no memory for it nothing is kept, and GitHub is asked again. */
+static struct absence *
+add_absence(struct github_tokens *tokens, const char *repository)
+{
+    char *const name = str_dup(repository);
+    struct absence *const longer =
+        reallocarray(tokens->absences, tokens->absence_count + 1, sizeof(*tokens->absences));
+
+    if (longer)
+        tokens->absences = longer;
+    if (!longer || !name) {
+        free(name);
+        return NULL;
+    }
+    struct absence *const absence = &longer[tokens->absence_count++];
+    *absence = (struct absence){.repository = name};
+    return absence;
+}
+
+void
+github_tokens_note_absence(struct github_tokens *tokens,
+                           const char *repository,
+                           const char *why,
+                           int64_t now_ms)
+{
+    (void)pthread_mutex_lock(&tokens->lock);
+    struct absence *absence = find_absence(tokens, repository);
+    if (!absence)
+        absence = add_absence(tokens, repository);
+    if (absence) {
+        absence->pause_ms = absence->pause_ms ? absence->pause_ms * 2 : ABSENCE_FIRST_MS;
+        if (absence->pause_ms > ABSENCE_LONGEST_MS)
+            absence->pause_ms = ABSENCE_LONGEST_MS;
+        absence->until_ms = now_ms + absence->pause_ms;
+        (void)snprintf(absence->why, sizeof(absence->why), "%s", why);
+    }
+    (void)pthread_mutex_unlock(&tokens->lock);
+}
+
+int
+github_tokens_check_absence(struct github_tokens *tokens,
+                            const char *repository,
+                            int64_t now_ms,
+                            struct err *err)
+{
+    int result = 0;
+
+    (void)pthread_mutex_lock(&tokens->lock);
+    const struct absence *const absence = find_absence(tokens, repository);
+    /* a clock that was set back must not make it long */
+    if (absence && now_ms < absence->until_ms && now_ms + absence->pause_ms >= absence->until_ms)
+        result = err_set(err, ERR_UNAVAILABLE, "%s", absence->why);
+    (void)pthread_mutex_unlock(&tokens->lock);
+    return result;
+}
+
+void
+github_tokens_forget_absences(struct github_tokens *tokens)
+{
+    (void)pthread_mutex_lock(&tokens->lock);
+    while (tokens->absence_count > 0)
+        free(tokens->absences[--tokens->absence_count].repository);
     (void)pthread_mutex_unlock(&tokens->lock);
 }

@@ -36,3 +36,16 @@ MUST_CHECK int github_tokens_put(struct github_tokens *tokens,
 
 /* Thread: any. */
 void github_tokens_forget(struct github_tokens *tokens, const char *repository);
+
+/* GitHub said that there is no installation for a repository, or that it is suspended: it is not
+ * asked again for a minute, which doubles each time up to a quarter of an hour.   Thread: any. */
+void github_tokens_note_absence(struct github_tokens *tokens,
+                                const char *repository,
+                                const char *why,
+                                int64_t now_ms);
+
+/* Is it worth asking?   Errors: ERR_UNAVAILABLE not yet, with the reason.   Thread: any. */
+MUST_CHECK int github_tokens_check_absence(struct github_tokens *tokens,
+                                           const char *repository,
+                                           int64_t now_ms,
+                                           struct err *err);

@@ -157,6 +157,8 @@ exchange_with_token(struct github *github,
         if (result)
             return result;
         result = checked_exchange(github, call, token, answer, err);
+        if (result == ERR_DENIED && renewable && github_says(answer, "has been suspended"))
+            return github_suspended(github, holder, err);
         if (result != ERR_AUTH || !renewable || attempt > 0)
             return result;
         github_tokens_forget(github->tokens, holder);

@@ -69,6 +69,9 @@ MUST_CHECK int github_call(struct github *github,
 MUST_CHECK int
 github_token(struct github *github, const char *holder, struct secret **ret_token, struct err *err);
 
+/* GitHub said that the installation is suspended.   Returns ERR_UNAVAILABLE. */
+int github_suspended(struct github *github, const char *holder, struct err *err);
+
 /* Append "/repos/OWNER/NAME", escaped.  Errors: ERR_INVALID `repository` is not OWNER/NAME. */
 MUST_CHECK int
 github_append_repository(struct strbuf *path, const char *repository, struct err *err);

@@ -8,6 +8,24 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* The App may not work there: for how long nobody knows. */
+static int
+note_absence(struct github *github, const char *repository, const char *why, struct err *err)
+{
+    (void)err_set(err, ERR_UNAVAILABLE,
+                  "the GitHub App %s %.200s: work there pauses until it is %s", why, repository,
+                  strstr(why, "suspended") ? "not any more" : "installed");
+    github_tokens_note_absence(github->tokens, repository, err->msg, clock_now_ms());
+    return err->code;
+}
+
+int
+github_suspended(struct github *github, const char *holder, struct err *err)
+{
+    github_tokens_forget(github->tokens, holder);
+    return note_absence(github, holder, "is suspended on", err);
+}
+
 /* *ret_id: the repository's, where GitHub redirected to it; else 0. */
 static int
 find_installation(struct github *github,
@@ -19,21 +37,24 @@ find_installation(struct github *github,
     auto_free char *path = NULL;
     AUTO_DONE(web_answer_done) struct web_answer answer = {0};
     AUTO(js_free) json_t *json = NULL;
-    int result = github_repository_path(repository, "/installation", &path, err);
+    int result = github_tokens_check_absence(github->tokens, repository, clock_now_ms(), err);
 
+    if (result == 0)
+        result = github_repository_path(repository, "/installation", &path, err);
     if (result)
         return result;
     const struct github_call call = {.method = "GET", .url = path};
     result = github_exchange(github, &call, &answer, err);
     if (result == ERR_NOTFOUND)
-        return err_set(err, ERR_DENIED,
-                       "the GitHub App is not installed on %s, or was not given it", repository);
+        return note_absence(github, repository, "is not installed on, or was not given,", err);
     if (result == 0)
         result = github_parse(&answer, &json, err);
     if (result)
         return result;
     if (js_int(json, "id", 0) <= 0)
         return err_set(err, ERR_REMOTE, "GitHub's answer names no installation");
+    if (js_str(json, "suspended_at"))
+        return github_suspended(github, repository, err);
     *ret_installation = TAKE(json);
     *ret_id = github_redirect_id(github, answer.redirected_to);
     return 0;

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 
-import { World, assert, git, until, usual } from './harness.mjs';
+import { World, assert, git, sleep, until, usual } from './harness.mjs';
 
 const notes = usual('echo "a line" >>notes.txt\n');
 
@@ -285,3 +285,78 @@ for (const app of [true, false])
             assert.deepEqual(world.branches('others/leaves'), []);
         });
     });
+
+describe('an installation', { concurrency: 1 }, () => {
+    for (const [what, take, give, event, action, why] of [
+        ['suspended', { app: { suspended: true } }, { app: { suspended: false } }, 'installation', 'unsuspend', /the GitHub App is suspended on acme\/away/],
+        ['removed', { installed: false }, { installed: true }, 'installation', 'created', /the GitHub App is not installed on, or was not given, acme\/away/],
+    ])
+        test(`that is ${what}: its tasks wait, burn no calls, and go on when it is back`, async () => {
+            const world = await World.start({ permissions: granted });
+            const repository = await world.repository('away', usual('touch /tmp/ready; sleep 4; echo "a line" >>notes.txt\n'));
+            const set = (how) => (how.app ? world.control('PATCH', 'app', how.app)
+                : world.control('POST', 'setup', { repositories: [{ full_name: repository, ...how }] }));
+            await world.label(repository);
+            await until('the agent', () => world.show(repository)?.runs[0].stage === 'agent');
+            await set(take);
+            await world.control('POST', 'tokens/revoke', {});
+            await until('it to wait', () => why.test(world.cli('show', String(world.task(repository).id))));
+            assert.match(world.cli('show', String(world.task(repository).id)), /work there pauses until it is/);
+            await world.logged(new RegExp(`event=run_waits .*${why.source}`));
+            await world.control('DELETE', 'requests');
+            await sleep(12000); // the run is tried every 5 seconds at first
+            const calls = (await world.control('GET', 'requests')).length;
+            assert.ok(calls <= 2, `${calls} calls in vain`);
+            assert.deepEqual(await world.pulls(repository), []);
+            await set(give);
+            const raw = JSON.stringify({ action, installation: { id: 1, account: { login: 'acme' } }, sender: { login: 'ann', type: 'User' } });
+            assert.equal((await world.deliver(event, action, { repository, raw })).status, 202);
+            const shown = await world.ended(repository, 20000);
+            assert.equal(shown.state, 'drafted', shown.reason);
+            assert.match((await world.statuses(repository))[0].body, /Draft ready/);
+            await world.stop();
+        });
+});
+
+describe('limits', { concurrency: 4 }, () => {
+    let world;
+    before(async () => { world = await World.start({ permissions: granted }); });
+    after(() => world.stop());
+    const calls = async (method, path) => (await world.control('GET', 'requests'))
+        .filter((call) => call.method === method && call.url.startsWith(path));
+
+    for (const [name, limit, seconds] of [
+        ['primary', { rate_limit: 'primary', reset_in: 12 }, 11],
+        ['secondary', { rate_limit: 'secondary', retry_after: 10 }, 10],
+        ['too-many', { rate_limit: 'secondary', retry_after: 9, status: 429 }, 9],
+    ])
+        test(`on opening the draft are waited for, as long as GitHub says: ${name}`, async () => {
+            const repository = await world.repository(`limit-${name}`, notes);
+            await world.control('POST', 'faults', { method: 'POST', path: `^/repos/${repository}/pulls$`, ...limit });
+            await world.label(repository);
+            const shown = await world.ended(repository);
+            assert.equal(shown.state, 'drafted', shown.reason);
+            const [refused, made, ...more] = await calls('POST', `/repos/${repository}/pulls`);
+            assert.deepEqual([made.status, more], [201, []]);
+            assert.ok(made.at - refused.at >= seconds * 1000 - 500, `after ${made.at - refused.at} ms`);
+            assert.equal(shown.runs[0].round, 1);
+        });
+
+    test('on a message hold up what comes after it in the thread, and nothing else', async () => {
+        const [one, other] = [await world.repository('order-1', notes), await world.repository('order-2', notes)];
+        await world.control('POST', 'faults', { method: 'POST', path: `^/repos/${one}/issues/1/reactions$`, times: 2, rate_limit: 'secondary', retry_after: 4 });
+        await Promise.all([world.label(one), world.label(other)]);
+        await Promise.all([world.ended(one), world.ended(other)]);
+        const reactions = await calls('POST', `/repos/${one}/issues/1/reactions`);
+        assert.deepEqual(reactions.map(({ status }) => status), [403, 403, 201]);
+        for (const i of [1, 2])
+            assert.ok(reactions[i].at - reactions[i - 1].at >= 4000, 'not before GitHub said');
+        const [comment, ...more] = await calls('POST', `/repos/${one}/issues/1/comments`);
+        assert.deepEqual(more, []);
+        assert.ok(comment.at >= reactions[2].at, 'the sign comes first');
+        const [early] = await calls('POST', `/repos/${other}/issues/1/comments`);
+        assert.ok(early.at < reactions[2].at, 'another thread does not wait');
+        for (const repository of [one, other])
+            assert.match((await world.statuses(repository))[0].body, /Draft ready/);
+    });
+});

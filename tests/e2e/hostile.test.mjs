@@ -326,7 +326,7 @@ describe('the guard', { concurrency: 3 }, () => {
             perl -e 'srand(shift); print int(rand(10)), "\\n" for 1..2000000' $i >digits; git add digits; git commit -q -m $i; done\n`);
         drafted(told);
         assert.match(told.pull.body, /digits: file of 3\.8 MiB, not compared line by line/);
-        assert.ok(Date.now() - begin < 60000);
+        assert.ok(Date.now() - begin < 300000, 'it takes minutes at most, not hours');
     });
 });
 

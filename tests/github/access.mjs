@@ -73,6 +73,8 @@ export function tokenActor(world, token) {
         throw badCredentials();
     if (record.kind === 'user')
         return { ...record };
+    if (world.app.suspended)
+        throw forbidden('This installation has been suspended');
     return { ...record, login: `${world.app.slug}[bot]`, app_id: world.app.id };
 }
 

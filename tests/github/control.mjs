@@ -68,6 +68,10 @@ function createDelivery({ world }, [id], body) {
     return makeDelivery(world, found(world.hooks.find((hook) => hook.id === Number(id)), 'hook'), body);
 }
 
+function editApp({ world }, _, body) {
+    return Object.assign(world.app, body);
+}
+
 function renameRepository({ world }, [owner, name], { full_name }) {
     world.renameRepository(pickRepository(world, owner, name), full_name);
     return {};
@@ -120,6 +124,7 @@ const ROUTES = [
     ['POST', 'refuse', async ({ refuse }, _, { ms }) => (await refuse(ms), {})],
     ['POST', 'tokens/revoke', revokeTokens],
     ['GET', `repos/${SEGMENT}/${SEGMENT}`, readRepository],
+    ['PATCH', 'app', editApp],
     ['POST', `repos/${SEGMENT}/${SEGMENT}/rename`, renameRepository],
     ['POST', `repos/${SEGMENT}/${SEGMENT}/issues`, createIssue],
     ['PATCH', `repos/${SEGMENT}/${SEGMENT}/issues/${SEGMENT}`, editIssue],

@@ -29,6 +29,7 @@
 //   POST   reset                             everything is forgotten
 //   GET    state | repos/O/R                 all of it | one repository: issues with their reactions and
 //                                            comments (each with its edit history), pulls with theirs
+//   PATCH  app                               members as in setup, e.g. {"suspended": true}
 //   POST   repos/O/R/rename                  {full_name}: renamed, or transferred to another owner
 //   POST   repos/O/R/issues                  as in setup; answers the issue
 //   PATCH  repos/O/R/issues/N                e.g. {"labels": ["draftd"], by?: login, at?: time}; state "deleted" answers 410

@@ -444,4 +444,51 @@ TEST(every_member_may_be_anything)
     replace_each(&settings, "issue_comment", comment, comment);
 }
 
+/* ---- what GitHub says of itself ---- */
+
+#define SENDER "\"sender\":{\"login\":\"ann\",\"type\":\"User\"}"
+#define REPOSITORY(changes)                                                                        \
+    "\"repository\":{\"full_name\":\"acme/new\"},\"changes\":{" changes "}," SENDER "}"
+
+TEST(moves_and_access_are_taken_note_of)
+{
+    static const struct {
+        const char *name;
+        const char *payload;
+        enum event_kind kind;
+        const char *from;
+    } cases[] = {
+        {"repository",
+         "{\"action\":\"renamed\"," REPOSITORY("\"repository\":{\"name\":{\"from\":\"old\"}}"),
+         EVENT_NOTICE, "acme/old"},
+        {"repository",
+         "{\"action\":\"transferred\"," REPOSITORY(
+             "\"owner\":{\"from\":{\"organization\":{\"login\":\"beta\"}}}"),
+         EVENT_NOTICE, "beta/new"},
+        {"repository",
+         "{\"action\":\"transferred\"," REPOSITORY(
+             "\"owner\":{\"from\":{\"user\":{\"login\":\"bob\"}}}"),
+         EVENT_NOTICE, "bob/new"},
+        {"repository", "{\"action\":\"edited\"," REPOSITORY(""), EVENT_IGNORED, NULL},
+        {"installation", "{\"action\":\"unsuspend\"," SENDER "}", EVENT_NOTICE, NULL},
+        {"installation", "{\"action\":\"created\"," SENDER "}", EVENT_NOTICE, NULL},
+        {"installation", "{\"action\":\"suspend\"," SENDER "}", EVENT_IGNORED, NULL},
+        {"installation", "{\"action\":\"deleted\"," SENDER "}", EVENT_IGNORED, NULL},
+        {"installation_repositories", "{\"action\":\"added\"," SENDER "}", EVENT_NOTICE, NULL},
+        {"installation_repositories", "{\"action\":\"removed\"," SENDER "}", EVENT_IGNORED, NULL},
+    };
+    const struct settings settings = make_settings();
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        AUTO(event_free) struct event *event = NULL;
+        struct err err;
+        CHECK_OK(github_read_event(&settings, cases[i].name, bytes_of_str(cases[i].payload), &event,
+                                   &err),
+                 err);
+        CHECK_INT(event->kind, cases[i].kind);
+        CHECK_STR(event->moved_from ? event->moved_from : "-",
+                  cases[i].from ? cases[i].from : "-");
+    }
+}
+
 TEST_MAIN()

@@ -34,6 +34,7 @@ apply(struct db *db, void *ctx, struct err *err)
     case EVENT_IGNORED:
     case EVENT_START:
     case EVENT_CANCEL:
+    case EVENT_NOTICE:
         break;
     }
     return ERR_INTERNAL;

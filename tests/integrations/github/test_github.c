@@ -89,7 +89,8 @@ TEST(who_has_no_view_of_a_repository_is_told_so)
     char *permission = NULL;
     struct err err;
 
-    CHECK_INT(github_permission(github, "acme/unknown", "ann", &permission, &err), ERR_DENIED);
+    CHECK_INT(github_permission(github, "acme/unknown", "ann", &permission, &err),
+              ERR_UNAVAILABLE);
     CHECK_CONTAINS(err.msg, "acme/unknown");
     CHECK_INT(world_end(github), 0);
 }

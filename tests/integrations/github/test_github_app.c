@@ -222,4 +222,46 @@ TEST(tokens_are_shared_by_threads)
     github_tokens_free(tokens);
 }
 
+#define MINUTE MS_PER_MINUTE
+
+static int
+check_absence(struct github_tokens *tokens, int64_t now_ms)
+{
+    struct err err;
+    return github_tokens_check_absence(tokens, "acme/widget", now_ms, &err);
+}
+
+TEST(an_installation_that_is_away_is_asked_for_less_and_less)
+{
+    AUTO(github_tokens_free) struct github_tokens *tokens = NULL;
+    AUTO(secret_free) struct secret *token = NULL;
+    struct err err;
+    int64_t now_ms = 1000 * MINUTE;
+
+    CHECK_OK(github_tokens_new(&tokens, &err), err);
+    CHECK_INT(check_absence(tokens, now_ms), 0);
+    for (int64_t minutes = 1; minutes <= 32; minutes *= 2) {
+        const int64_t pause_ms = (minutes < 15 ? minutes : 15) * MINUTE;
+        github_tokens_note_absence(tokens, "acme/widget", "away", now_ms);
+        CHECK_INT(github_tokens_check_absence(tokens, "Acme/Widget", now_ms, &err),
+                  ERR_UNAVAILABLE);
+        CHECK_STR(err.msg, "away");
+        CHECK_INT(check_absence(tokens, now_ms + pause_ms - 1), ERR_UNAVAILABLE);
+        CHECK_INT(check_absence(tokens, now_ms - 1000 * MINUTE), 0); /* the clock was set back */
+        CHECK_INT(check_absence(tokens, now_ms + pause_ms), 0);
+        CHECK_INT(github_tokens_check_absence(tokens, "acme/other", now_ms, &err), 0);
+        now_ms += pause_ms;
+    }
+    github_tokens_note_absence(tokens, "acme/widget", "away", now_ms);
+    CHECK_OK(secret_new(bytes_of_str("ghs_x"), &token, &err), err);
+    CHECK_OK(github_tokens_put(tokens, "acme/widget", token, now_ms + 60 * MINUTE, now_ms, &err),
+             err);
+    CHECK_INT(check_absence(tokens, now_ms), 0);
+    github_tokens_note_absence(tokens, "acme/widget", "away", now_ms);
+    CHECK_INT(check_absence(tokens, now_ms + MINUTE), 0); /* it begins anew */
+    CHECK_INT(check_absence(tokens, now_ms), ERR_UNAVAILABLE);
+    github_tokens_forget_absences(tokens);
+    CHECK_INT(check_absence(tokens, now_ms), 0);
+}
+
 TEST_MAIN()

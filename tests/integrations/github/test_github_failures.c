@@ -93,7 +93,7 @@ TEST(what_was_granted_is_told)
     check_granted(github, "actions", "read");
     check_granted(github, "workflows", "write");
     check_granted(github, "checks", "none");
-    CHECK_INT(github_granted(github, "acme/unknown", "checks", &level, &err), ERR_DENIED);
+    CHECK_INT(github_granted(github, "acme/unknown", "checks", &level, &err), ERR_UNAVAILABLE);
     CHECK_CONTAINS(err.msg, "what the App may do in acme/unknown");
     CHECK_INT(world_end(github), 0);
     github = world_client(AS_USER);
@@ -160,10 +160,10 @@ TEST(apps_that_cannot_have_a_token)
     world_begin(); /* makes the key */
     check_token_refused(
         json_pack("{s:[{s:s, s:b}]}", "repositories", "full_name", REPO, "installed", 0),
-        ERR_DENIED, "the GitHub App is not installed on " REPO);
+        ERR_UNAVAILABLE, "the GitHub App is not installed on, or was not given, " REPO);
     check_token_refused(json_pack("{s:{s:i, s:s, s:b}}", "app", "id", 12345, "public_key",
                                   world_app_public_key(), "suspended", 1),
-                        ERR_DENIED, "suspended");
+                        ERR_UNAVAILABLE, "is suspended on " REPO);
     check_token_refused(json_pack("{s:{s:i, s:s, s:{s:s}}}", "app", "id", 12345, "public_key",
                                   world_app_public_key(), "permissions", "issues", "write"),
                         ERR_INVALID, "permissions requested are not granted");

@@ -85,6 +85,20 @@ TEST(open_fences_are_closed)
     }
 }
 
+/* What GitHub counts: characters, of whatever length in bytes, with what closes the fence. */
+TEST(a_comment_of_emoji_in_a_fence_keeps_to_the_limit_and_is_closed)
+{
+    char *const fitted = fit(text_of("a\n````text\n", "\xf0\x9f\x91\x80", GITHUB_BODY_CHARS, "end"),
+                             GITHUB_BODY_CHARS);
+    size_t chars = 0;
+
+    for (const char *p = fitted; *p; p++)
+        chars += ((unsigned char)*p & 0xC0U) != 0x80U;
+    CHECK(chars <= GITHUB_BODY_CHARS && chars > GITHUB_BODY_CHARS - 200);
+    CHECK(str_ends_with(fitted, "\xf0\x9f\x91\x80\n````\n" ELLIPSIS));
+    free(fitted);
+}
+
 TEST(closed_fences_stay_closed)
 {
     static const char *const heads[] = {

@@ -1,0 +1,99 @@
+/* See event_apply.h. */
+#include "handlers/intake/event_apply.h"
+
+#include "handlers/intake/event.h"
+#include "handlers/intake/follow_up.h"
+#include "handlers/intake/notice.h"
+#include "handlers/intake/task_change.h"
+#include "server/store/run.h"
+#include "server/store/task.h"
+
+/* What the event asks of a task that is there. */
+static int
+change_known(struct db *db,
+             const struct app *app,
+             const struct task *task,
+             const struct event *event,
+             int64_t now_ms,
+             struct err *err)
+{
+    const struct run_cancel cancel = {.who = event->actor, .happened_ms = event->happened_ms};
+    const struct task_again again = {.actor = event->actor,
+                                     .instruction = event->instruction,
+                                     .agent = event->agent,
+                                     .branch = event->branch,
+                                     .happened_ms = event->happened_ms};
+
+    switch (event->kind) {
+    case EVENT_START:
+        return task_retry(db, app, task->id, &again, now_ms, err);
+    case EVENT_CANCEL:
+        return task_cancel(db, app, task->id, &cancel, now_ms, err);
+    case EVENT_REMARK:
+        return follow_up_remark(db, app, task, event, now_ms, err);
+    case EVENT_DRAFT:
+        return follow_up_draft(db, app, task, event, now_ms, err);
+    case EVENT_ASK:
+        return follow_up_answer(db, app, task, event, now_ms, err);
+    case EVENT_IGNORED:
+    case EVENT_NOTICE:
+        break;
+    }
+    return err_set(err, ERR_INTERNAL, "an event that asks for nothing");
+}
+
+/* Only what is asked about an issue for the first time, or with new words, makes a task of it. */
+static bool
+starts_task(const struct event *event, const struct task *known)
+{
+    return event->kind == EVENT_START && event->origin &&
+           (!known || event->command != MENTION_RETRY);
+}
+
+/* A wish that comes while a run is under way is said to that run. One that is to end hears nothing.
+ */
+static int
+tell_live_run(struct db *db,
+              const struct app *app,
+              const struct task *task,
+              const struct event *event,
+              int64_t now_ms,
+              struct err *err)
+{
+    AUTO(run_free) struct run *run = NULL;
+    struct err fault;
+    const int r = run_latest(db, task->id, &run, &fault);
+
+    if (r || run->state == RUN_ENDED || run->cancel_requested || !event->remark ||
+        !event->remark->text[0])
+        return ERR_CONFLICT; /* as err says already */
+    return follow_up_remark(db, app, task, event, now_ms, err);
+}
+
+int
+event_apply(struct db *db,
+            struct app *app,
+            const char *platform,
+            const struct event *event,
+            int64_t now_ms,
+            int64_t *ret_task,
+            struct err *err)
+{
+    AUTO(task_free) struct task *task = NULL;
+
+    *ret_task = 0;
+    if (event->kind == EVENT_NOTICE)
+        return notice_take(db, app, platform, event, now_ms, err);
+    int r = follow_up_find(db, platform, event, &task, err);
+    if (r && r != ERR_NOTFOUND)
+        return r;
+    if (starts_task(event, task)) {
+        r = task_start(db, app, platform, event, now_ms, ret_task, err);
+        if (r == ERR_CONFLICT && task)
+            r = tell_live_run(db, app, task, event, now_ms, err);
+    } else if (!r) {
+        *ret_task = task->id;
+        r = change_known(db, app, task, event, now_ms, err);
+    }
+    return r;
+}

@@ -1,0 +1,24 @@
+/* See notice.h. */
+#include "handlers/intake/notice.h"
+
+#include "handlers/app.h"
+#include "handlers/intake/event.h"
+#include "handlers/platform.h"
+#include "server/store/notice.h"
+
+int
+notice_take(struct db *db,
+            struct app *app,
+            const char *platform,
+            const struct event *event,
+            int64_t now_ms,
+            struct err *err)
+{
+    const struct platform *row = platform_find(platform);
+
+    if (event->moved_from)
+        return notice_moved(db, platform, event->moved_from, event->repository, err);
+    if (row && row->forget_absence)
+        row->forget_absence(app);
+    return notice_back(db, platform, now_ms, err);
+}

@@ -1,0 +1,19 @@
+/* What a platform says of itself, carried out. */
+#pragma once
+
+#include "server/base/err.h"
+
+#include <stdint.h>
+
+struct app;
+struct db;
+struct event;
+
+/* An EVENT_NOTICE: the tasks of a repository that moved go by its new name; where access is back,
+ * what waits for it is tried at once.   Thread: inside a store function. */
+MUST_CHECK int notice_take(struct db *db,
+                           struct app *app,
+                           const char *platform,
+                           const struct event *event,
+                           int64_t now_ms,
+                           struct err *err);
