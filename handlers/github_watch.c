@@ -49,15 +49,22 @@ visit_repository(void *ctx, const struct github_repository *repository, struct e
     return walk->each(walk->ctx, repository->full_name, err);
 }
 
+/* One that was suspended or removed just now has nothing to show, and others have. */
 static int
 visit_installation(void *ctx, const struct github_installation *installation, struct err *err)
 {
     const struct repository_walk *walk = ctx;
+    struct err fault = {0};
 
     if (installation->suspended)
         return 0;
-    return github_each_repository(github_client(walk->session), installation->id, visit_repository,
-                                  ctx, err);
+    const int r = github_each_repository(github_client(walk->session), installation->id,
+                                         visit_repository, ctx, &fault);
+    if (r && r != ERR_DENIED && r != ERR_NOTFOUND) {
+        *err = fault;
+        return r;
+    }
+    return 0;
 }
 
 static int
