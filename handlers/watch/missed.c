@@ -74,7 +74,7 @@ look_done(struct look *look)
 static void
 forget_hooks(struct missed *missed)
 {
-    for (size_t i = 0; i < missed->hook_count; i++) {
+    for (size_t i = 0; missed->hooks && i < missed->hook_count; i++) {
         free(missed->hooks[i].name);
         free(missed->hooks[i].repository);
     }
