@@ -6,6 +6,7 @@
 #include "handlers/app.h"
 #include "handlers/intake/event.h"
 #include "handlers/settings/settings.h"
+#include "handlers/thread/report.h"
 #include "handlers/watch/platform_watch.h"
 #include "integrations/github/github_deliveries.h"
 #include "integrations/github/github_issues.h"
@@ -49,15 +50,22 @@ visit_repository(void *ctx, const struct github_repository *repository, struct e
     return walk->each(walk->ctx, repository->full_name, err);
 }
 
+/* One that was suspended or removed just now has nothing to show, and others have. */
 static int
 visit_installation(void *ctx, const struct github_installation *installation, struct err *err)
 {
     const struct repository_walk *walk = ctx;
+    struct err fault = {0};
 
     if (installation->suspended)
         return 0;
-    return github_each_repository(github_client(walk->session), installation->id, visit_repository,
-                                  ctx, err);
+    const int r = github_each_repository(github_client(walk->session), installation->id,
+                                         visit_repository, ctx, &fault);
+    if (r && r != ERR_DENIED && r != ERR_NOTFOUND) {
+        *err = fault;
+        return r;
+    }
+    return 0;
 }
 
 static int
@@ -351,17 +359,30 @@ const struct platform_watch github_watch = {
 struct rival_search {
     const struct task *task;
     const char *login; /* ours, as GitHub's GraphQL API writes it: an App's without "[bot]" */
+    const char *instance;
     char *url;
     char *author;
 };
+
+/* An App that has a machine user for assignments opens drafts under its own name, and a store that
+ * was restored does not know all of them: our marker stands in each. */
+static bool
+is_our_own(const struct rival_search *search, const struct github_linked_pull *pull)
+{
+    auto_free char *ours = str_printf(" instance=%s -->", search->instance);
+    const char *marker = report_is_ours(pull->body) && ours ? strstr(pull->body, ours) : NULL;
+
+    return str_equal_nocase(pull->author, search->login) ||
+           str_equal_nocase(pull->url, search->task->draft_url) ||
+           (marker && !memchr(pull->body, '\n', (size_t)(marker - pull->body)));
+}
 
 static int
 visit_linked(void *ctx, const struct github_linked_pull *pull, struct err *err)
 {
     struct rival_search *search = ctx;
 
-    if (search->url || str_equal_nocase(pull->author, search->login) ||
-        str_equal_nocase(pull->url, search->task->draft_url))
+    if (search->url || is_our_own(search, pull))
         return 0;
     const int r = str_set(&search->author, pull->author, err);
     return r ? r : str_set(&search->url, pull->url, err);
@@ -383,7 +404,8 @@ github_find_rival(struct session *session,
 {
     static const char bot[] = "[bot]";
     auto_free char *login = NULL;
-    AUTO_DONE(rival_search_done) struct rival_search search = {.task = task};
+    AUTO_DONE(rival_search_done)
+    struct rival_search search = {.task = task, .instance = session->app->instance};
     int r = github_login(github_client(session), &login, err);
 
     if (r)

@@ -23,9 +23,9 @@
 #define HOOKS_MS MS_PER_HOUR /* hooks come and go seldom, and finding them costs calls */
 #define OVERLAP_MS (10 * MS_PER_MINUTE)
 #define SETTLE_MS MS_PER_MINUTE /* it may still be on its way, or in the store's queue */
-#define MOST_HOOKS 500
-#define MOST_SENT 9500 /* of one look: the newest */
-#define MOST_ASKED 40  /* in one look: they all come back at once */
+#define MOST_HOOKS 200          /* each is a call or more in each look */
+#define MOST_SENT 9500          /* of one look: the newest */
+#define MOST_ASKED 40           /* in one look: they all come back at once */
 
 struct hook {
     char *name;
@@ -74,7 +74,7 @@ look_done(struct look *look)
 static void
 forget_hooks(struct missed *missed)
 {
-    for (size_t i = 0; i < missed->hook_count; i++) {
+    for (size_t i = 0; missed->hooks && i < missed->hook_count; i++) {
         free(missed->hooks[i].name);
         free(missed->hooks[i].repository);
     }
@@ -111,14 +111,14 @@ static int
 take_hook(void *ctx, const struct watch_hook *hook, struct err *err)
 {
     struct missed *missed = ctx;
-    struct hook *hooks = reallocarray(missed->hooks, missed->hook_count + 1, sizeof(*hooks));
 
+    if (missed->hook_count == MOST_HOOKS)
+        return err_set(err, ERR_LIMIT, "there are more than %d hooks, and the others are not read",
+                       MOST_HOOKS);
+    struct hook *hooks = reallocarray(missed->hooks, missed->hook_count + 1, sizeof(*hooks));
     if (!hooks)
         return err_set(err, ERR_NOMEM, "out of memory");
     missed->hooks = hooks;
-    if (missed->hook_count >= MOST_HOOKS)
-        return err_set(err, ERR_LIMIT, "there are more than %d hooks; make it one, of an App",
-                       MOST_HOOKS);
     hooks[missed->hook_count] = (struct hook){.id = hook->id};
     struct hook *mine = &hooks[missed->hook_count++];
     const int r = str_set(&mine->name, hook->name, err);
@@ -145,12 +145,16 @@ find_hooks(struct missed *missed, struct session *session, struct err *err)
         return 0;
     forget_hooks(missed);
     const int r = session->platform->watch->each_hook(session, take_hook, missed, err);
-    if (r) {
+    const bool full = r == ERR_LIMIT && missed->hook_count == MOST_HOOKS;
+    if (r && !full) {
         forget_hooks(missed);
         return r;
     }
+    if (full)
+        tell_fault(missed, err);
+    else
+        free(TAKE(missed->fault));
     missed->hooks_mono_ms = now_ms + HOOKS_MS;
-    free(TAKE(missed->fault));
     return 0;
 }
 

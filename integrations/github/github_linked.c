@@ -14,7 +14,7 @@ static const char linked_query[] =
     "query LinkedPulls($owner:String!,$name:String!,$number:Int!){"
     "repository(owner:$owner,name:$name){issue(number:$number){"
     "closedByPullRequestsReferences(first:10,includeClosedPrs:false){"
-    "nodes{number url isDraft state author{login}}}}}}";
+    "nodes{number url isDraft state body author{login}}}}}}";
 
 /* "https://api.github.com/graphql"; of a server, "https://HOST/api/v3" is REST's alone. */
 static char *
@@ -69,6 +69,7 @@ hand_over(const json_t *nodes, github_linked_fn *each, void *ctx, struct err *er
                       &(struct github_linked_pull){.number = js_int(node, "number", 0),
                                                    .url = url,
                                                    .author = js_str(node, "author.login"),
+                                                   .body = github_text_at(node, "body"),
                                                    .draft = js_bool(node, "isDraft", false)},
                       err);
     }

@@ -8,6 +8,7 @@ struct github_linked_pull {
     int64_t number; /* may be of another repository: see the URL */
     const char *url;
     const char *author; /* login, of an App without "[bot]"; NULL: the account is gone */
+    const char *body;   /* Markdown, as it was written; "": none */
     bool draft;
 };
 

@@ -20,7 +20,7 @@ function author({ world }, login) {
 
 function pullNode(context, repository, pull) {
     return {
-        number: pull.number, url: `https://github.com/${repository.full_name}/pull/${pull.number}`, isDraft: pull.draft,
+        number: pull.number, url: `https://github.com/${repository.full_name}/pull/${pull.number}`, isDraft: pull.draft, body: pull.body ?? '',
         state: pull.merged ? 'MERGED' : pull.state.toUpperCase(), author: author(context, pull.user),
     };
 }

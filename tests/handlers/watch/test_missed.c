@@ -258,6 +258,27 @@ TEST(each_hook_has_a_mark_of_its_own_and_hooks_are_found_anew_when_one_is_gone)
     close_scene(&s);
 }
 
+TEST(of_too_many_hooks_the_first_are_watched)
+{
+    const struct watch_sent sent[] = {{0}};
+    const char *many[301] = {NULL};
+    char names[300][8];
+    struct scene s;
+
+    for (int i = 0; i < 300; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "a/%d", i);
+        many[i] = names[i];
+    }
+    open_scene(&s, sent);
+    s.asked.hooks = many;
+    CHECK_INT(look(&s), 5 * MS_PER_MINUTE);
+    CHECK_INT(s.asked.looks, 200);
+    look(&s);
+    CHECK_INT(s.asked.looks, 400);
+    CHECK_INT(s.asked.hook_looks, 1);
+    close_scene(&s);
+}
+
 TEST(without_hooks_it_is_tried_again_after_an_hour)
 {
     static const char *const none[] = {NULL};
