@@ -92,4 +92,25 @@ TEST(what_waits_is_moved_and_nothing_else)
     fixture_done(&f);
 }
 
+TEST(nothing_waits_longer_than_it_may)
+{
+    struct fixture f;
+    struct err err;
+    bool found = true;
+
+    fixture_begin(&f);
+    fill(f.db);
+    CHECK_OK(host_clock_find_stuck(f.db, 9000, &found, &err), err);
+    CHECK(!found);
+    CHECK_OK(host_clock_free_stuck(f.db, 9000, &err), err);
+    check_text(f.db, RUNS, "0 0 0 0,9000 8000 0 0,0 0 9000 0,0 0 0 9000");
+    CHECK_OK(host_clock_find_stuck(f.db, 8999, &found, &err), err);
+    CHECK(found);
+    CHECK_OK(host_clock_free_stuck(f.db, 8999, &err), err);
+    check_text(f.db, RUNS, "0 0 0 0,1 8000 0 0,0 0 1 0,0 0 0 9000");
+    check_text(f.db, DELIVERIES, "7000 0,7000 1,7000 9000");
+    check_text(f.db, MESSAGES, "7000 0,7000 1,7000 9000");
+    fixture_done(&f);
+}
+
 TEST_MAIN()
