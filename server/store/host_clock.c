@@ -6,18 +6,20 @@
 #include "server/base/str.h"
 #include "server/store/db.h"
 
-/* What was never put off has 0 and keeps it; 1 is a time, too. */
+/* What was never put off has 0 and keeps it; 1 is a time, too. When things came stays as it was
+ * noted: by that they are kept or removed. */
+/* clang-format off */
 #define MOVED(column) column " = CASE WHEN " column " + $1 > 1 THEN " column " + $1 ELSE 1 END"
 
 static const char *const moves[] = {
     "UPDATE run SET " MOVED("not_before_ms") " WHERE state = 0 AND not_before_ms > 0",
     "UPDATE run SET " MOVED("waiting_since_ms") " WHERE state IN (0, 1) AND waiting_since_ms > 0",
     "UPDATE run SET " MOVED("lease_until_ms") " WHERE state = 1 AND lease_until_ms > 0",
-    "UPDATE delivery SET " MOVED("received_ms") ", " MOVED("next_ms")
-    " WHERE state = 0 AND next_ms > 0",
-    "UPDATE outbox SET " MOVED("created_ms") ", " MOVED("next_ms")
-    " WHERE state = 0 AND next_ms > 0",
+    "UPDATE delivery SET " MOVED("next_ms") " WHERE state = 0 AND next_ms > 0",
+    "UPDATE outbox SET " MOVED("next_ms") " WHERE state = 0 AND next_ms > 0",
 };
+
+/* clang-format on */
 
 static int
 update(struct db *db, const char *sql, int64_t value_ms, struct err *err)
@@ -36,12 +38,11 @@ note(struct db *db, const struct host_clock *now, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
 
-    const int code =
-        db_prepare(db,
-                   "INSERT INTO host_clock (id, boot, offset_ms) VALUES (1, $1, $2)"
-                   " ON CONFLICT (id) DO UPDATE SET boot = excluded.boot,"
-                   " offset_ms = excluded.offset_ms",
-                   &stmt, err);
+    const int code = db_prepare(db,
+                                "INSERT INTO host_clock (id, boot, offset_ms) VALUES (1, $1, $2)"
+                                " ON CONFLICT (id) DO UPDATE SET boot = excluded.boot,"
+                                " offset_ms = excluded.offset_ms",
+                                &stmt, err);
     if (code)
         return code;
     db_bind_text(stmt, 1, now->boot);

@@ -1,6 +1,6 @@
-/* The host's wall clock may be set while work waits: what was put off for some seconds must not wait
- * for hours then, nor be given up for having waited a day. Whoever owns the store's work tells it
- * how far the wall clock is ahead of the one that never jumps, and what waits is moved along. */
+/* The host's wall clock may be set while work waits: what was put off for some seconds must not
+ * wait for hours then, nor be given up for having waited a day. Whoever owns the store's work tells
+ * it how far the wall clock is ahead of the one that never jumps, and what waits is moved along. */
 #pragma once
 
 #include <stdbool.h>
