@@ -105,8 +105,8 @@ plan_retry(struct sender *sender, struct sending *sending)
     struct session *session;
     int64_t wait_ms = backoff_ms(message->attempts - 1, RETRY_FIRST_MS, RETRY_MOST_MS);
 
-    if (!err_may_pass(sending->result) || (now_ms - message->created_ms > RETRY_FOR_MS &&
-                                           message->attempts >= RETRY_LEAST))
+    if (!err_may_pass(sending->result) ||
+        (now_ms - message->created_ms > RETRY_FOR_MS && message->attempts >= RETRY_LEAST))
         return;
     if (sending->result == ERR_LIMIT && platform->retry_after_ms &&
         !sessions_get(&sender->sessions, platform, &session, NULL) &&
