@@ -8,7 +8,6 @@
 
 /* What was never put off has 0 and keeps it; 1 is a time, too. When things came stays as it was
  * noted: by that they are kept or removed. */
-/* clang-format off */
 #define MOVED(column) column " = CASE WHEN " column " + $1 > 1 THEN " column " + $1 ELSE 1 END"
 
 static const char *const moves[] = {
@@ -18,8 +17,6 @@ static const char *const moves[] = {
     "UPDATE delivery SET " MOVED("next_ms") " WHERE state = 0 AND next_ms > 0",
     "UPDATE outbox SET " MOVED("next_ms") " WHERE state = 0 AND next_ms > 0",
 };
-
-/* clang-format on */
 
 static int
 update(struct db *db, const char *sql, int64_t value_ms, struct err *err)
