@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #define MAX_CANCELED 64
+#define LONGEST_WAIT_MS (RETRY_MOST_MS + 2 * MS_PER_MINUTE) /* with what is added to spread it */
 #define BOOT_FILE "/proc/sys/kernel/random/boot_id"
 #define BOOT_BYTES 128
 
@@ -135,6 +136,36 @@ follow_clock(struct timer *timer, struct err *err)
     return 0;
 }
 
+struct stuck_work {
+    int64_t latest_ms;
+    bool found;
+};
+
+static int
+find_stuck(struct db *db, void *ctx, struct err *err)
+{
+    struct stuck_work *work = ctx;
+    return host_clock_find_stuck(db, work->latest_ms, &work->found, err);
+}
+
+static int
+free_stuck(struct db *db, void *ctx, struct err *err)
+{
+    const struct stuck_work *work = ctx;
+    return host_clock_free_stuck(db, work->latest_ms, err);
+}
+
+/* What was written just when the clock was set, or by one that is right again, could wait for days.
+ * What GitHub told to wait longer is told again. */
+static int
+free_what_is_stuck(struct app *app, struct err *err)
+{
+    struct stuck_work work = {.latest_ms = clock_now_ms() + LONGEST_WAIT_MS};
+    const int r = store_read(app->store, find_stuck, &work, err);
+
+    return r || !work.found ? r : store_transact(app->store, free_stuck, &work, err);
+}
+
 static void
 report(const char *what, int code, const struct err *error)
 {
@@ -158,6 +189,7 @@ timer_turn(void *ctx)
         report("renewing leases", r, &error);
         if (!r)
             timer->renew_mono_ms = now_ms + LEASE_RENEW_MS;
+        report("looking for what is stuck", free_what_is_stuck(app, &error), &error);
     }
     report("removing what is old", upkeep_turn(&timer->upkeep, app, &pause_ms, &error), &error);
     return pause_ms < POLL_MS ? pause_ms : POLL_MS;

@@ -196,10 +196,12 @@ wait_for(struct work *work, const struct err *cause, bool spent, struct err *err
 
     if (r)
         return r;
-    run = again.run; /* since when it waits was moved if the clock was set meanwhile */
+    run = again.run; /* since when it waits was moved if the clock was set meanwhile, but for what
+                      * was written just then: nothing waits since before it was asked for */
     const int64_t now_ms = clock_now_ms();
     const bool lasts = run->waiting_since_ms && !work->spent;
-    const int64_t since_ms = lasts ? run->waiting_since_ms : now_ms;
+    const int64_t noted_ms = lasts ? run->waiting_since_ms : now_ms;
+    const int64_t since_ms = noted_ms > run->created_ms ? noted_ms : run->created_ms;
     const int64_t waited_ms = now_ms - since_ms;
     int64_t pause_ms = waited_ms / 4;
 

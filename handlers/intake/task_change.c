@@ -37,8 +37,8 @@ insert_task(struct db *db,
 }
 
 /* Is a wish the one that this ended run was about? By the platform's clock until it was taken back,
- * else by ours, which is finer, until the run ended: if ours was wrong then, the wish that began the
- * run is still known, and one that is newer is still heard. */
+ * else by ours, which is finer, until the run ended: if ours was wrong then, the wish that began
+ * the run is still known, and one that is newer is still heard. */
 static bool
 is_settled(const struct run *run, int64_t happened_ms, int64_t now_ms)
 {
@@ -67,8 +67,8 @@ check_is_new(struct db *db,
     const bool ends = run->state != RUN_ENDED && run->cancel_requested;
     if (run->state != RUN_ENDED && !ends)
         return err_set(err, ERR_CONFLICT, "task %" PRId64 " is under way", task->id);
-    if (event->happened_ms && (ends ? event->happened_ms < run->cancel_ms
-                                    : is_settled(run, event->happened_ms, now_ms)))
+    if (event->happened_ms &&
+        (ends ? event->happened_ms < run->cancel_ms : is_settled(run, event->happened_ms, now_ms)))
         return err_set(err, ERR_CONFLICT, "task %" PRId64 " ended after this happened", task->id);
     return ends ? err_set(err, ERR_UNAVAILABLE, "task %" PRId64 " is being cancelled", task->id)
                 : 0;

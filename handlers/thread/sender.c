@@ -119,8 +119,8 @@ plan_retry(struct sender *sender, struct sending *sending)
 
     if (sending->result == ERR_NOTFOUND && sending->moved)
         sending->next_ms = now_ms;
-    if (!err_may_pass(sending->result) || (now_ms - message->created_ms > RETRY_FOR_MS &&
-                                           message->attempts >= RETRY_LEAST))
+    if (!err_may_pass(sending->result) ||
+        (now_ms - message->created_ms > RETRY_FOR_MS && message->attempts >= RETRY_LEAST))
         return;
     if (sending->result == ERR_LIMIT && platform->retry_after_ms &&
         !sessions_get(&sender->sessions, platform, &session, NULL) &&

@@ -6,28 +6,27 @@
 #include "server/base/str.h"
 #include "server/store/db.h"
 
-/* What was never put off has 0 and keeps it; 1 is a time, too. */
+/* What was never put off has 0 and keeps it; 1 is a time, too. When things came stays as it was
+ * noted: by that they are kept or removed. */
 #define MOVED(column) column " = CASE WHEN " column " + $1 > 1 THEN " column " + $1 ELSE 1 END"
 
 static const char *const moves[] = {
     "UPDATE run SET " MOVED("not_before_ms") " WHERE state = 0 AND not_before_ms > 0",
     "UPDATE run SET " MOVED("waiting_since_ms") " WHERE state IN (0, 1) AND waiting_since_ms > 0",
     "UPDATE run SET " MOVED("lease_until_ms") " WHERE state = 1 AND lease_until_ms > 0",
-    "UPDATE delivery SET " MOVED("received_ms") ", " MOVED("next_ms")
-    " WHERE state = 0 AND next_ms > 0",
-    "UPDATE outbox SET " MOVED("created_ms") ", " MOVED("next_ms")
-    " WHERE state = 0 AND next_ms > 0",
+    "UPDATE delivery SET " MOVED("next_ms") " WHERE state = 0 AND next_ms > 0",
+    "UPDATE outbox SET " MOVED("next_ms") " WHERE state = 0 AND next_ms > 0",
 };
 
 static int
-move(struct db *db, const char *sql, int64_t by_ms, struct err *err)
+update(struct db *db, const char *sql, int64_t value_ms, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
 
     const int code = db_prepare(db, sql, &stmt, err);
     if (code)
         return code;
-    db_bind_int(stmt, 1, by_ms);
+    db_bind_int(stmt, 1, value_ms);
     return db_run(stmt, err);
 }
 
@@ -36,12 +35,11 @@ note(struct db *db, const struct host_clock *now, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
 
-    const int code =
-        db_prepare(db,
-                   "INSERT INTO host_clock (id, boot, offset_ms) VALUES (1, $1, $2)"
-                   " ON CONFLICT (id) DO UPDATE SET boot = excluded.boot,"
-                   " offset_ms = excluded.offset_ms",
-                   &stmt, err);
+    const int code = db_prepare(db,
+                                "INSERT INTO host_clock (id, boot, offset_ms) VALUES (1, $1, $2)"
+                                " ON CONFLICT (id) DO UPDATE SET boot = excluded.boot,"
+                                " offset_ms = excluded.offset_ms",
+                                &stmt, err);
     if (code)
         return code;
     db_bind_text(stmt, 1, now->boot);
@@ -87,8 +85,45 @@ host_clock_follow(struct db *db,
     if (!code)
         code = note(db, now, err);
     for (size_t i = 0; !code && jump_ms != 0 && i < sizeof(moves) / sizeof(moves[0]); i++)
-        code = move(db, moves[i], jump_ms, err);
+        code = update(db, moves[i], jump_ms, err);
     if (!code)
         *ret_jump_ms = jump_ms;
+    return code;
+}
+
+/* ---- what was written by a clock that was wrong ---- */
+
+static const char find_stuck[] =
+    "SELECT 1 FROM run WHERE state = 0 AND not_before_ms > $1"
+    " UNION ALL SELECT 1 FROM run WHERE state = 1 AND lease_until_ms > $1"
+    " UNION ALL SELECT 1 FROM delivery WHERE state = 0 AND next_ms > $1"
+    " UNION ALL SELECT 1 FROM outbox WHERE state = 0 AND next_ms > $1 LIMIT 1";
+
+static const char *const releases[] = {
+    "UPDATE run SET not_before_ms = 1 WHERE state = 0 AND not_before_ms > $1",
+    "UPDATE run SET lease_until_ms = 1 WHERE state = 1 AND lease_until_ms > $1",
+    "UPDATE delivery SET next_ms = 1 WHERE state = 0 AND next_ms > $1",
+    "UPDATE outbox SET next_ms = 1 WHERE state = 0 AND next_ms > $1",
+};
+
+int
+host_clock_find_stuck(struct db *db, int64_t latest_ms, bool *ret_found, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(db, find_stuck, &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, latest_ms);
+    return db_step(stmt, ret_found, err);
+}
+
+int
+host_clock_free_stuck(struct db *db, int64_t latest_ms, struct err *err)
+{
+    int code = 0;
+
+    for (size_t i = 0; !code && i < sizeof(releases) / sizeof(releases[0]); i++)
+        code = update(db, releases[i], latest_ms, err);
     return code;
 }

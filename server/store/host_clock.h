@@ -1,8 +1,9 @@
-/* The host's wall clock may be set while work waits: what was put off for some seconds must not wait
- * for hours then, nor be given up for having waited a day. Whoever owns the store's work tells it
- * how far the wall clock is ahead of the one that never jumps, and what waits is moved along. */
+/* The host's wall clock may be set while work waits: what was put off for some seconds must not
+ * wait for hours then, nor be given up for having waited a day. Whoever owns the store's work tells
+ * it how far the wall clock is ahead of the one that never jumps, and what waits is moved along. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "server/base/err.h"
@@ -23,3 +24,9 @@ MUST_CHECK int host_clock_follow(struct db *db,
                                  const struct host_clock *now,
                                  int64_t *ret_jump_ms,
                                  struct err *err);
+
+/* Nothing waits longer than until `latest_ms`: what says so was written by a clock that was wrong,
+ * and is due now. *ret_found: there is something like that. The first only looks. */
+MUST_CHECK int
+host_clock_find_stuck(struct db *db, int64_t latest_ms, bool *ret_found, struct err *err);
+MUST_CHECK int host_clock_free_stuck(struct db *db, int64_t latest_ms, struct err *err);

@@ -204,6 +204,19 @@ TEST(what_waits_goes_with_a_clock_that_is_set)
     world_close(&w);
 }
 
+TEST(what_was_put_off_by_a_wrong_clock_is_due)
+{
+    struct world w;
+
+    world_open(&w, NULL, 0);
+    AUTO(timer_free) struct timer *timer = make_timer(&w);
+    world_make_task(&w, "github", "github:acme/api#1");
+    world_exec(&w, "UPDATE run SET not_before_ms = 9000000000000");
+    CHECK_INT(timer_turn(timer), POLL_MS);
+    CHECK_INT(world_int(&w, "SELECT not_before_ms FROM run"), 1);
+    world_close(&w);
+}
+
 TEST(nothing_is_removed_by_a_clock_that_was_just_set)
 {
     struct world w;

@@ -219,6 +219,21 @@ TEST(after_a_day_it_is_given_up_with_a_last_word)
     world_close(&w);
 }
 
+/* What was noted while the clock was set: nothing waits since before it was asked for. */
+TEST(a_clock_that_is_set_makes_no_day_of_waiting)
+{
+    struct world w;
+
+    open_bench(&w, NULL);
+    hub_task(&w);
+    CHECK_INT(turn(&w), 0);
+    world_exec(&w, "UPDATE run SET not_before_ms = 0, created_ms = waiting_since_ms,"
+                   " waiting_since_ms = waiting_since_ms - 86400001");
+    CHECK_INT(turn(&w), 0);
+    CHECK_INT(world_int(&w, "SELECT state FROM run"), RUN_QUEUED);
+    world_close(&w);
+}
+
 /* ---- nothing that waiting would mend ---- */
 
 static void
