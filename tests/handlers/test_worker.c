@@ -189,6 +189,8 @@ TEST(what_lasts_is_told_once)
 
     open_bench(&w, NULL);
     hub_task(&w);
+    world_exec(
+        &w, "UPDATE run SET trigger_kind = 'retry'"); /* nothing but the repository is asked for */
     CHECK_INT(turn(&w), 0);
     for (int i = 0; i < 3; i++) {
         world_exec(&w, "UPDATE run SET not_before_ms = 0,"

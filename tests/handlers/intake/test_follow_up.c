@@ -236,11 +236,12 @@ TEST(questions_are_answered_where_they_were_asked)
     CHECK_STORED(&w, "SELECT target FROM outbox WHERE kind = 2", "pull:7");
     CHECK_STORED_CONTAINS(&w, "SELECT body FROM outbox WHERE kind = 2", "`@draftd rebase`");
     event.command = MENTION_STATUS;
+    event.reaction_target = borrowed("56");
     event.draft = 0;
     event.origin = borrowed("github:acme/api#42");
     CHECK_OK(follow(&w, &event, &err), err);
     CHECK_STORED(&w, "SELECT body FROM outbox WHERE kind = 2 AND target IS NULL",
-                 "<!-- draftd:task=1 instance=ab12 answer=55 -->\n"
+                 "<!-- draftd:task=1 instance=ab12 answer=56 -->\n"
                  "Task 1 is **drafted**. Pull request 7 is open.\n");
     CHECK_INT(world_int(&w, "SELECT count(*) FROM run"), 1);
     world_close(&w);

