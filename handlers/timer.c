@@ -100,14 +100,14 @@ stop_canceled(struct app *app, struct err *err)
 
 struct clock_work {
     struct host_clock now;
-    int64_t jump_ms;
+    struct host_clock_jump jump;
 };
 
 static int
 follow(struct db *db, void *ctx, struct err *err)
 {
     struct clock_work *work = ctx;
-    return host_clock_follow(db, &work->now, &work->jump_ms, err);
+    return host_clock_follow(db, &work->now, &work->jump, err);
 }
 
 /* What waits by the wall clock goes with it when that is set. */
@@ -115,8 +115,9 @@ static int
 follow_clock(struct timer *timer, struct err *err)
 {
     AUTO_DONE(strbuf_done) struct strbuf boot = STRBUF_INIT(BOOT_BYTES);
-    const int64_t offset_ms = clock_now_ms() - clock_mono_ms();
-    struct clock_work work = {.now.offset_ms = offset_ms};
+    const int64_t mono_ms = clock_mono_ms();
+    const int64_t offset_ms = clock_now_ms() - mono_ms;
+    struct clock_work work = {.now = {.offset_ms = offset_ms, .mono_ms = mono_ms}};
 
     if (timer->clock_noted && llabs(offset_ms - timer->offset_ms) < HOST_CLOCK_JUMP_MS)
         return 0;
@@ -129,10 +130,10 @@ follow_clock(struct timer *timer, struct err *err)
         return r;
     timer->clock_noted = true;
     timer->offset_ms = offset_ms;
-    if (work.jump_ms == 0)
-        return 0;
-    log_warning("clock_jumped", kv_int("by_ms", work.jump_ms));
-    upkeep_put_off(&timer->upkeep);
+    if (work.jump.at_mono_ms)
+        upkeep_put_off(&timer->upkeep, work.jump.at_mono_ms);
+    if (work.jump.by_ms)
+        log_warning("clock_jumped", kv_int("by_ms", work.jump.by_ms));
     return 0;
 }
 
@@ -182,7 +183,8 @@ timer_turn(void *ctx)
     const int64_t now_ms = clock_mono_ms();
     int64_t pause_ms = POLL_MS;
 
-    report("following the clock", follow_clock(timer, &error), &error);
+    const int clock = follow_clock(timer, &error);
+    report("following the clock", clock, &error);
     report("cancelling", stop_canceled(app, &error), &error);
     if (now_ms >= timer->renew_mono_ms) {
         const int r = renew_leases(app, &error);
@@ -191,6 +193,7 @@ timer_turn(void *ctx)
             timer->renew_mono_ms = now_ms + LEASE_RENEW_MS;
         report("looking for what is stuck", free_what_is_stuck(app, &error), &error);
     }
-    report("removing what is old", upkeep_turn(&timer->upkeep, app, &pause_ms, &error), &error);
+    if (!clock) /* else what looks old may not be */
+        report("removing what is old", upkeep_turn(&timer->upkeep, app, &pause_ms, &error), &error);
     return pause_ms < POLL_MS ? pause_ms : POLL_MS;
 }

@@ -82,7 +82,8 @@ upkeep_turn(struct upkeep *upkeep, const struct app *app, int64_t *ret_pause_ms,
 }
 
 void
-upkeep_put_off(struct upkeep *upkeep)
+upkeep_put_off(struct upkeep *upkeep, int64_t jumped_mono_ms)
 {
-    upkeep->due_mono_ms = clock_mono_ms() + MS_PER_HOUR;
+    if (jumped_mono_ms + MS_PER_HOUR > upkeep->due_mono_ms)
+        upkeep->due_mono_ms = jumped_mono_ms + MS_PER_HOUR;
 }

@@ -20,6 +20,6 @@ struct upkeep {
 MUST_CHECK int
 upkeep_turn(struct upkeep *upkeep, const struct app *app, int64_t *ret_pause_ms, struct err *err);
 
-/* The clock jumped: what looks old may not be. Nothing is removed for an hour, in which somebody may
- * set it right. */
-void upkeep_put_off(struct upkeep *upkeep);
+/* The clock jumped then: what looks old may not be. Nothing is removed for an hour, in which
+ * somebody may set it right. */
+void upkeep_put_off(struct upkeep *upkeep, int64_t jumped_mono_ms);

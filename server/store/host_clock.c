@@ -31,63 +31,70 @@ update(struct db *db, const char *sql, int64_t value_ms, struct err *err)
 }
 
 static int
-note(struct db *db, const struct host_clock *now, struct err *err)
+note(struct db *db, const struct host_clock *now, int64_t jumped_mono_ms, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
 
-    const int code = db_prepare(db,
-                                "INSERT INTO host_clock (id, boot, offset_ms) VALUES (1, $1, $2)"
-                                " ON CONFLICT (id) DO UPDATE SET boot = excluded.boot,"
-                                " offset_ms = excluded.offset_ms",
-                                &stmt, err);
+    const int code = db_prepare(
+        db,
+        "INSERT INTO host_clock (id, boot, offset_ms, jumped_mono_ms) VALUES (1, $1, $2, $3)"
+        " ON CONFLICT (id) DO UPDATE SET boot = excluded.boot, offset_ms = excluded.offset_ms,"
+        " jumped_mono_ms = excluded.jumped_mono_ms",
+        &stmt, err);
     if (code)
         return code;
     db_bind_text(stmt, 1, now->boot);
     db_bind_int(stmt, 2, now->offset_ms);
+    db_bind_int(stmt, 3, jumped_mono_ms);
     return db_run(stmt, err);
 }
 
-/* By how much the clock jumped since it was noted; *ret_known is false where nothing is known. */
+/* How it jumped since it was noted; *ret_known is false where nothing is known. */
 static int
 compare(struct db *db,
         const struct host_clock *now,
         bool *ret_known,
-        int64_t *ret_jump_ms,
+        struct host_clock_jump *ret_jump,
         struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
     bool row;
 
-    int code = db_prepare(db, "SELECT boot, offset_ms FROM host_clock WHERE id = 1", &stmt, err);
+    int code = db_prepare(db, "SELECT boot, offset_ms, jumped_mono_ms FROM host_clock WHERE id = 1",
+                          &stmt, err);
     if (!code)
         code = db_step(stmt, &row, err);
     if (code)
         return code;
     *ret_known = row && str_equal(db_column_text(stmt, 0), now->boot);
-    *ret_jump_ms = *ret_known ? now->offset_ms - db_column_int(stmt, 1) : 0;
+    if (*ret_known)
+        *ret_jump = (struct host_clock_jump){.by_ms = now->offset_ms - db_column_int(stmt, 1),
+                                             .at_mono_ms = db_column_int(stmt, 2)};
     return 0;
 }
 
 int
 host_clock_follow(struct db *db,
                   const struct host_clock *now,
-                  int64_t *ret_jump_ms,
+                  struct host_clock_jump *ret_jump,
                   struct err *err)
 {
-    int64_t jump_ms = 0;
+    struct host_clock_jump jump = {0};
     bool known = false;
-    int code = compare(db, now, &known, &jump_ms, err);
+    int code = compare(db, now, &known, &jump, err);
 
-    if (!code && known && llabs(jump_ms) < HOST_CLOCK_JUMP_MS) {
-        *ret_jump_ms = 0;
+    if (!code && known && llabs(jump.by_ms) < HOST_CLOCK_JUMP_MS) {
+        *ret_jump = (struct host_clock_jump){.at_mono_ms = jump.at_mono_ms};
         return 0;
     }
+    if (known)
+        jump.at_mono_ms = now->mono_ms;
     if (!code)
-        code = note(db, now, err);
-    for (size_t i = 0; !code && jump_ms != 0 && i < sizeof(moves) / sizeof(moves[0]); i++)
-        code = update(db, moves[i], jump_ms, err);
+        code = note(db, now, jump.at_mono_ms, err);
+    for (size_t i = 0; !code && known && i < sizeof(moves) / sizeof(moves[0]); i++)
+        code = update(db, moves[i], jump.by_ms, err);
     if (!code)
-        *ret_jump_ms = jump_ms;
+        *ret_jump = jump;
     return code;
 }
 

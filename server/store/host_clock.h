@@ -16,13 +16,20 @@ struct db;
 struct host_clock {
     const char *boot;  /* names what the other clock counts from */
     int64_t offset_ms; /* the wall clock less the one that never jumps */
+    int64_t mono_ms;   /* the latter */
+};
+
+struct host_clock_jump {
+    int64_t by_ms; /* since it was noted last; 0: it did not, or nothing is known */
+    int64_t
+        at_mono_ms; /* when the last jump was noted, by this process or an earlier one; 0: none */
 };
 
 /* Note how the clocks stand, and move what waits by as much as the wall clock jumped since it was
- * noted last. *ret_jump_ms: by so much; 0 when it did not, or when nothing is known. */
+ * noted last. */
 MUST_CHECK int host_clock_follow(struct db *db,
                                  const struct host_clock *now,
-                                 int64_t *ret_jump_ms,
+                                 struct host_clock_jump *ret_jump,
                                  struct err *err);
 
 /* Nothing waits longer than until `latest_ms`: what says so was written by a clock that was wrong,

@@ -228,7 +228,13 @@ TEST(nothing_is_removed_by_a_clock_that_was_just_set)
     world_exec(&w, SET_CLOCK_BY(86400000));
     AUTO(timer_free) struct timer *next = make_timer(&w);
     CHECK_INT(timer_turn(next), POLL_MS);
+    AUTO(timer_free) struct timer *third = make_timer(&w); /* sees no jump, and knows of it */
+    CHECK_INT(timer_turn(third), POLL_MS);
     CHECK_STORED(&w, IDS, "a1,a29,a31,a89,a91");
+    world_exec(&w, "UPDATE host_clock SET jumped_mono_ms = jumped_mono_ms - 3600001");
+    AUTO(timer_free) struct timer *last = make_timer(&w);
+    (void)timer_turn(last);
+    CHECK_STORED(&w, IDS, "a1,a29,a31,a89");
     world_close(&w);
 }
 

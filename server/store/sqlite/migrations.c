@@ -252,7 +252,8 @@ static const char watching[] =
 static const char host_clock[] = "CREATE TABLE host_clock ("
                                  " id INTEGER PRIMARY KEY CHECK (id = 1),"
                                  " boot TEXT NOT NULL,"
-                                 " offset_ms INTEGER NOT NULL);";
+                                 " offset_ms INTEGER NOT NULL,"
+                                 " jumped_mono_ms INTEGER NOT NULL);"; /* 0: it did not */
 
 /* What leads from version N to version N + 1 is at place N, in parts that run one after the other.
  */

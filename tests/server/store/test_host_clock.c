@@ -9,12 +9,12 @@ static int64_t
 follow(struct db *db, const char *boot, int64_t offset_ms)
 {
     struct err err;
-    int64_t jump_ms = -1;
+    struct host_clock_jump jump = {.by_ms = -1};
 
     CHECK_OK(host_clock_follow(db, &(struct host_clock){.boot = boot, .offset_ms = offset_ms},
-                               &jump_ms, &err),
+                               &jump, &err),
              err);
-    return jump_ms;
+    return jump.by_ms;
 }
 
 TEST(a_jump_is_told_once_and_small_ones_when_they_add_up)
