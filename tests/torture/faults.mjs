@@ -1,6 +1,6 @@
 // The things that break: each can be hurt in some ways, and mended whatever was done to it.
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -61,6 +61,25 @@ export class Daemon {
     }
 }
 
+/// The processes that name a directory in their command line, and what they have started.
+function processesOf(dir) {
+    const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
+        try {
+            const parent = Number(/\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))[1]);
+            return [{ pid: Number(pid), parent, command: readFileSync(`/proc/${pid}/cmdline`, 'latin1') }];
+        } catch {
+            return []; // it ended
+        }
+    });
+    const found = new Set(all.filter(({ command }) => command.includes(`${dir}/`)).map(({ pid }) => pid));
+    for (let before = -1; before !== found.size;) {
+        before = found.size;
+        all.filter(({ parent }) => found.has(parent)).forEach(({ pid }) => found.add(pid));
+    }
+    found.delete(process.pid);
+    return [...found];
+}
+
 /// A podman service of our own.
 export class PrivateEngine {
     static start() {
@@ -106,6 +125,12 @@ export class PrivateEngine {
 
     finish() {
         this.script('stop', this.dir);
+        for (const pid of processesOf(this.dir)) // of containers that a killed service knows nothing of
+            try {
+                process.kill(pid, 'SIGKILL');
+            } catch {
+                // it has ended by itself
+            }
         rmSync(this.dir, { recursive: true, force: true });
     }
 }
