@@ -10,6 +10,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { request as engineRequest } from 'node:http';
 import { request } from 'node:https';
 import { createInterface } from 'node:readline';
+import { after } from 'node:test';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -57,6 +58,17 @@ async function startStandIn(dir) {
     throw new Error('the stand-in for GitHub did not start');
 }
 
+/// Those that run. A test that fails may leave one, which must not keep its file from ending.
+const worlds = new Set();
+
+if (process.env.NODE_TEST_CONTEXT)
+    after(() => {
+        for (const world of worlds) {
+            world.child?.kill('SIGKILL');
+            world.github.child.kill();
+        }
+    });
+
 export class World {
     /// options: app (bool), config (YAML lines appended), profiles ([{name, command, timeout_minutes}]),
     /// sandbox (more members), workers, permissions (of the App), token_minutes,
@@ -66,6 +78,7 @@ export class World {
         world.options = options;
         world.dir = mkdtempSync('/tmp/dt-');
         world.github = await startStandIn(world.dir);
+        worlds.add(world);
         world.repositories = new Map();
         world.local = [];
         world.log = '';
