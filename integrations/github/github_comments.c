@@ -104,27 +104,6 @@ github_each_comment(struct github *github,
     return walk_comments(github, repository, issue, hand_over, &reading, err);
 }
 
-/* What github_find_comment() was asked for. */
-struct search {
-    struct github *github;
-    const char *marker;
-    int64_t id; /* 0: not found yet */
-};
-
-static int
-look_at(void *ctx, const json_t *comment, bool *ret_enough, struct err *err)
-{
-    struct search *const search = ctx;
-    const char *const body = js_str(comment, "body");
-
-    if (!body || !strstr(body, search->marker))
-        return 0;
-    const int result = github_is_ours(search->github, comment, ret_enough, err);
-    if (result == 0 && *ret_enough)
-        search->id = js_int(comment, "id", 0);
-    return result;
-}
-
 int
 github_find_comment(struct github *github,
                     const char *repository,
@@ -133,8 +112,8 @@ github_find_comment(struct github *github,
                     int64_t *ret_id,
                     struct err *err)
 {
-    struct search search = {.github = github, .marker = marker};
-    const int result = walk_comments(github, repository, issue, look_at, &search, err);
+    struct github_search search = {.github = github, .marker = marker};
+    const int result = walk_comments(github, repository, issue, github_look_for, &search, err);
 
     if (result)
         return result;

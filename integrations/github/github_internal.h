@@ -127,6 +127,17 @@ bool github_by_program(const json_t *comment);
 MUST_CHECK int
 github_is_ours(struct github *github, const json_t *comment, bool *ret_ours, struct err *err);
 
+/* A search for the oldest comment of ours with a marker: github_look_for() as a github_visit_fn,
+ * with this as its context. */
+struct github_search {
+    struct github *github;
+    const char *marker;
+    int64_t thread; /* only answers in this thread of a review; 0: whatever the list has */
+    int64_t id;     /* of what was found; 0: nothing yet */
+};
+
+MUST_CHECK int github_look_for(void *ctx, const json_t *comment, bool *ret_enough, struct err *err);
+
 /* What is done with an item of a list. *ret_enough, false before: no other is wanted. */
 typedef int github_visit_fn(void *ctx, const json_t *item, bool *ret_enough, struct err *err);
 

@@ -112,29 +112,6 @@ github_reply_to_thread(struct github *github,
     return 0;
 }
 
-/* What github_find_reply() was asked for. */
-struct search {
-    struct github *github;
-    int64_t thread;
-    const char *marker;
-    int64_t id; /* 0: not found yet */
-};
-
-static int
-look_at(void *ctx, const json_t *comment, bool *ret_enough, struct err *err)
-{
-    struct search *const search = ctx;
-    const char *const body = js_str(comment, "body");
-
-    if (!body || !strstr(body, search->marker) ||
-        js_int(comment, "in_reply_to_id", 0) != search->thread)
-        return 0;
-    const int result = github_is_ours(search->github, comment, ret_enough, err);
-    if (result == 0 && *ret_enough)
-        search->id = js_int(comment, "id", 0);
-    return result;
-}
-
 int
 github_find_reply(struct github *github,
                   const char *repository,
@@ -147,11 +124,11 @@ github_find_reply(struct github *github,
     auto_free char *path =
         str_printf("/pulls/%" PRId64 "/comments?per_page=%d&sort=created", pull, GITHUB_PAGE_SIZE);
     const struct github_list list = {.repository = repository, .path = path};
-    struct search search = {.github = github, .thread = thread, .marker = marker};
+    struct github_search search = {.github = github, .thread = thread, .marker = marker};
 
     if (!path)
         return err_set(err, ERR_NOMEM, "out of memory");
-    if (github_walk(github, &list, look_at, &search, err))
+    if (github_walk(github, &list, github_look_for, &search, err))
         return err_wrap(err, "reading the comments on the code of %.200s#%" PRId64, repository,
                         pull);
     if (search.id == 0)

@@ -5,6 +5,7 @@
 #include "server/base/str.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 int
 github_send_body(struct github *github,
@@ -55,6 +56,21 @@ github_is_ours(struct github *github, const json_t *comment, bool *ret_ours, str
     const int result = github_login(github, &login, err);
     if (result == 0)
         *ret_ours = author && str_equal_nocase(author, login);
+    return result;
+}
+
+int
+github_look_for(void *ctx, const json_t *comment, bool *ret_enough, struct err *err)
+{
+    struct github_search *const search = ctx;
+    const char *const body = js_str(comment, "body");
+
+    if (!body || !strstr(body, search->marker) ||
+        (search->thread && js_int(comment, "in_reply_to_id", 0) != search->thread))
+        return 0;
+    const int result = github_is_ours(search->github, comment, ret_enough, err);
+    if (result == 0 && *ret_enough)
+        search->id = js_int(comment, "id", 0);
     return result;
 }
 
