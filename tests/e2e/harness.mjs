@@ -50,34 +50,38 @@ export async function until(what, probe, timeout_ms = 60000) {
 }
 
 /// A child that prints one line of JSON when it is ready and ends with its standard input.
-async function startStandIn(dir) {
-    const child = spawn(process.execPath, [join(github_dir, 'server.mjs'), '--dir', dir],
+async function startStandIn(dir, ...more) {
+    const child = spawn(process.execPath, [join(github_dir, 'server.mjs'), '--dir', dir, ...more],
         { stdio: ['pipe', 'pipe', 'inherit'] });
     for await (const line of createInterface({ input: child.stdout }))
         return { child, ...JSON.parse(line) };
     throw new Error('the stand-in for GitHub did not start');
 }
 
-/// Those that run. A test that fails may leave one, which must not keep its file from ending.
+/// Those that run. A test that fails may leave one, which must not keep its file from ending. This hook runs before those
+/// that files have of their own, which stop their worlds properly.
 const worlds = new Set();
+const PATIENCE_MS = 20000;
 
 if (process.env.NODE_TEST_CONTEXT)
     after(() => {
-        for (const world of worlds) {
-            world.child?.kill('SIGKILL');
-            world.github.child.kill();
-        }
+        setTimeout(() => {
+            for (const world of worlds) {
+                world.child?.kill('SIGKILL');
+                world.github.child.kill();
+            }
+        }, PATIENCE_MS).unref();
     });
 
 export class World {
     /// options: app (bool), config (YAML lines appended), profiles ([{name, command, timeout_minutes}]),
     /// sandbox (more members), workers, permissions (of the App), token_minutes,
-    /// github (more lines of that section)
+    /// github (more lines of that section), address (where the stand-in is api.github.com and github.com; needs root)
     static async start(options = {}) {
         const world = new World();
         world.options = options;
         world.dir = mkdtempSync('/tmp/dt-');
-        world.github = await startStandIn(world.dir);
+        world.github = await startStandIn(world.dir, ...(options.address ? ['--as-github', options.address] : []));
         worlds.add(world);
         world.repositories = new Map();
         world.local = [];
@@ -142,8 +146,7 @@ export class World {
             'github:',
             `  webhook_secret_file: github.secret`,
             `  ${who}`,
-            `  api_url: ${this.github.api}`,
-            `  git_url: ${this.github.api}`,
+            ...(options.address ? [] : [`  api_url: ${this.github.api}`, `  git_url: ${this.github.api}`]),
             `  ca_file: ${this.github.ca}`,
             '  repositories: [ "acme/*" ]',
             ...(options.github ?? []).map((line) => `  ${line}`),
@@ -154,10 +157,21 @@ export class World {
         ].join('\n'));
     }
 
+    /// What draftd is started by where it is to take the stand-in for GitHub: with names of hosts of its own.
+    enclosure() {
+        const { address } = this.options;
+        if (!address)
+            return [];
+        const hosts = join(this.dir, 'hosts');
+        writeFileSync(hosts, `127.0.0.1 localhost\n${address} api.github.com github.com\n`);
+        return ['unshare', '--mount', 'sh', '-ec', 'mount --bind "$1" /etc/hosts; shift; exec "$@"', 'sh', hosts];
+    }
+
     /// Start `draftd serve` and wait until it works.
     async serve() {
         this.writeConfig();
-        const child = spawn(draftd, ['serve', '--config', join(this.dir, 'draftd.yml')], {
+        const [program, ...words] = [...this.enclosure(), draftd, 'serve', '--config', join(this.dir, 'draftd.yml')];
+        const child = spawn(program, words, {
             stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...this.options.env },
         });
         this.child = child;

@@ -3,6 +3,8 @@
 //
 //   tests/github/install.sh                  once: fetches the tools, outside the repository
 //   node tests/github/server.mjs --dir DIR   DIR gets the certificate authority (ca.pem) and server key
+//       [--as-github ADDRESS]                listen there on port 443, and be https://api.github.com for whoever
+//                                            takes ADDRESS for that host and for github.com; needs root
 //
 // When it is ready it prints one line on standard output and keeps running until its standard input
 // closes (when that is a pipe) or a signal comes:
@@ -70,16 +72,16 @@ import { Faults } from './faults.mjs';
 import { Shapes } from './shapes.mjs';
 import { World } from './state.mjs';
 
-const { values } = parseArgs({ options: { dir: { type: 'string' } } });
+const { values } = parseArgs({ options: { dir: { type: 'string' }, 'as-github': { type: 'string' } } });
 if (!values.dir) {
-    console.error('usage: node server.mjs --dir DIR');
+    console.error('usage: node server.mjs --dir DIR [--as-github ADDRESS]');
     process.exit(2);
 }
 const dir = resolve(values.dir);
 execFileSync(join(dirname(fileURLToPath(import.meta.url)), 'ca.sh'), [dir], { stdio: 'inherit' });
 
-const listen = (server) => new Promise((done) => {
-    server.listen(0, '127.0.0.1', () => done(server.address().port));
+const listen = (server, port = 0, address = '127.0.0.1') => new Promise((done) => {
+    server.listen(port, address, () => done(server.address().port));
 });
 
 const contract = await Contract.load();
@@ -96,7 +98,8 @@ const https = createHttpsServer(
             response.destroy();
         });
     });
-const apiPort = await listen(https);
+const place = values['as-github'] ? [443, values['as-github']] : [];
+const apiPort = await listen(https, ...place);
 
 /// Answers when connections are taken again.
 async function refuse(ms) {
@@ -104,13 +107,13 @@ async function refuse(ms) {
     https.closeAllConnections();
     await new Promise((done) => { setTimeout(done, ms); });
     if (!https.listening)
-        await new Promise((done) => { https.listen(apiPort, '127.0.0.1', done); });
+        await listen(https, apiPort, place[1]);
 }
 
 const control = createHttpServer(makeControl({ world, api, faults, refuse }));
 control.keepAliveTimeout = 600000; // a test that is busy elsewhere must not find its connection gone
 const controlPort = await listen(control);
-shapes.origin = `https://127.0.0.1:${apiPort}`;
+shapes.origin = place.length ? 'https://api.github.com' : `https://127.0.0.1:${apiPort}`;
 console.log(JSON.stringify({
     api: shapes.origin, control: `http://127.0.0.1:${controlPort}/_control`, ca: join(dir, 'ca.pem'),
 }));
