@@ -5,6 +5,7 @@
 #include "handlers/intake/follow_up.h"
 #include "handlers/intake/notice.h"
 #include "handlers/intake/task_change.h"
+#include "server/base/str.h"
 #include "server/store/run.h"
 #include "server/store/task.h"
 
@@ -34,7 +35,7 @@ change_known(struct db *db,
     case EVENT_DRAFT:
         return follow_up_draft(db, app, task, event, now_ms, err);
     case EVENT_ASK:
-        return follow_up_answer(db, app, task, event, now_ms, err);
+        return follow_up_answer(db, app, task->platform, task, event, now_ms, err);
     case EVENT_IGNORED:
     case EVENT_NOTICE:
         break;
@@ -70,6 +71,23 @@ tell_live_run(struct db *db,
     return follow_up_remark(db, app, task, event, now_ms, err);
 }
 
+/* Who asks where there is no task, or for work on somebody else's pull request, is answered. */
+static int
+answer_stranger(struct db *db,
+                const struct app *app,
+                const char *platform,
+                const struct event *event,
+                int64_t now_ms,
+                struct err *err)
+{
+    const bool asks = event->kind == EVENT_ASK;
+    const bool wishes = event->kind == EVENT_REMARK && str_equal(event->trigger, "mention");
+
+    if (!event->number || (!asks && !wishes))
+        return ERR_NOTFOUND; /* as err says already */
+    return follow_up_answer(db, app, platform, NULL, event, now_ms, err);
+}
+
 int
 event_apply(struct db *db,
             struct app *app,
@@ -94,6 +112,8 @@ event_apply(struct db *db,
     } else if (!r) {
         *ret_task = task->id;
         r = change_known(db, app, task, event, now_ms, err);
+    } else {
+        r = answer_stranger(db, app, platform, event, now_ms, err);
     }
     return r;
 }

@@ -227,25 +227,22 @@ follow_up_draft(struct db *db,
 
 /* An answer begins with a line that names its question: asked in another delivery, it is known. */
 static int
-check_unanswered(struct db *db, const struct task *task, const char *text, struct err *err)
+check_unanswered(struct db *db, int64_t task, const char *text, struct err *err)
 {
     bool put = false;
-    const int r = outbox_was_put(db, task->id, OUTBOX_COMMENT,
+    const int r = outbox_was_put(db, task, OUTBOX_COMMENT,
                                  bytes_of(text, strcspn(text, "\n") + 1), &put, err);
 
     return !r && put ? err_set(err, ERR_CONFLICT, "that was answered already") : r;
 }
 
-int
-follow_up_answer(struct db *db,
-                 const struct app *app,
-                 const struct task *task,
-                 const struct event *event,
-                 int64_t now_ms,
-                 struct err *err)
+static int
+make_answer(const struct app *app,
+            const struct task *task,
+            const struct event *event,
+            char **ret_text,
+            struct err *err)
 {
-    auto_free char *text = NULL;
-    auto_free char *target = event->draft ? str_printf("pull:%" PRId64, event->draft) : NULL;
     const struct report_answer_input input = {
         .task = task,
         .instance = app->instance,
@@ -253,20 +250,41 @@ follow_up_answer(struct db *db,
         .bot_label = app->settings->bot.label,
         .question = event->reaction_target,
     };
-    int r = event->command == MENTION_HELP ? report_help(&input, &text, err)
-                                           : report_status_answer(&input, &text, err);
 
-    if (!r && event->draft && !target)
+    if (event->kind != EVENT_ASK)
+        return report_refusal(&input, ret_text, err);
+    return event->command == MENTION_HELP ? report_help(&input, ret_text, err)
+                                          : report_status_answer(&input, ret_text, err);
+}
+
+int
+follow_up_answer(struct db *db,
+                 const struct app *app,
+                 const char *platform,
+                 const struct task *task,
+                 const struct event *event,
+                 int64_t now_ms,
+                 struct err *err)
+{
+    const int64_t id = task ? task->id : 0;
+    auto_free char *text = NULL;
+    auto_free char *target = event->draft ? str_printf("pull:%" PRId64, event->draft) : NULL;
+    auto_free char *thread =
+        task ? str_dup(task->thread)
+             : str_printf("%s:%s#%" PRId64, platform, event->repository, event->number);
+    int r = make_answer(app, task, event, &text, err);
+
+    if (!r && (!thread || (event->draft && !target)))
         r = err_set(err, ERR_NOMEM, "out of memory");
     if (!r)
-        r = check_unanswered(db, task, text, err);
+        r = check_unanswered(db, id, text, err);
     if (r)
         return r;
     return outbox_put(db,
-                      &(struct outbox_new){.platform = task->platform,
-                                           .thread = task->thread,
+                      &(struct outbox_new){.platform = platform,
+                                           .thread = thread,
                                            .kind = OUTBOX_COMMENT,
-                                           .task = task->id,
+                                           .task = id,
                                            .target = target,
                                            .body = text},
                       now_ms, err);

@@ -47,9 +47,11 @@ MUST_CHECK int follow_up_draft(struct db *db,
                                int64_t now_ms,
                                struct err *err);
 
-/* Answer a question ("status", "help") with a comment where it was asked. */
+/* Answer a question ("status", "help"), or a wish that is not for us, with a comment where it was
+ * said. `task`: NULL where there is none. Errors: ERR_CONFLICT it was answered already. */
 MUST_CHECK int follow_up_answer(struct db *db,
                                 const struct app *app,
+                                const char *platform,
                                 const struct task *task,
                                 const struct event *event,
                                 int64_t now_ms,

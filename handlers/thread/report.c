@@ -19,12 +19,15 @@
 #define URL_BYTES 1000
 #define OUTPUT_LINES 40
 
-static const char marker_start[] = "<!-- draftd:task=";
+static const char marker_start[] = "<!-- draftd:";
 
 void
 report_append_marker(struct strbuf *buf, int64_t task, const char *instance)
 {
-    strbuf_addf(buf, "%s%" PRId64 " instance=", marker_start, task);
+    strbuf_add_str(buf, marker_start);
+    if (task)
+        strbuf_addf(buf, "task=%" PRId64 " ", task);
+    strbuf_add_str(buf, "instance=");
     for (const char *p = instance; *p; p++) {
         if ((*p >= '0' && *p <= '9') || ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z'))
             strbuf_add_char(buf, *p);

@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One line that ties a text to its task: "<!-- draftd:task=7 instance=ab12 -->". Always the first line of
- * what we post; meaningful only in texts written by ourselves.
+/* One line that ties a text to its task: "<!-- draftd:task=7 instance=ab12 -->"; "<!-- draftd:instance=ab12 -->"
+ * where it is about none (0). Always the first line of what we post; meaningful only in texts written by ourselves.
  * Owns: *ret_marker is the caller's, free(). */
 MUST_CHECK int report_marker(int64_t task, const char *instance, char **ret_marker, struct err *err);
 
@@ -53,7 +53,7 @@ report_draft_title(const struct task *task, bool ordinary, char **ret_title, str
 
 /* What a question in a thread is answered with. */
 struct report_answer_input {
-    const struct task *task;
+    const struct task *task; /* NULL: there is none where it was asked */
     const char *instance;
     const char *bot_name;
     const char *bot_label;
@@ -66,6 +66,10 @@ MUST_CHECK int
 report_help(const struct report_answer_input *input, char **ret_text, struct err *err);
 MUST_CHECK int
 report_status_answer(const struct report_answer_input *input, char **ret_text, struct err *err);
+
+/* As above, to a wish for work on a pull request of somebody else. */
+MUST_CHECK int
+report_refusal(const struct report_answer_input *input, char **ret_text, struct err *err);
 
 /* What is said to a remark once its run has ended: what was done, and in which commit.
  * `run`: with outcome, verdict, reason, head_commit. Owns: as above. */

@@ -37,7 +37,7 @@ report_help(const struct report_answer_input *input, char **ret_text, struct err
     AUTO_DONE(strbuf_done) struct strbuf buf = STRBUF_INIT(REPORT_BYTES);
     const char *name = input->bot_name;
 
-    append_marker(&buf, input->task->id, input->instance, input->question);
+    append_marker(&buf, input->task ? input->task->id : 0, input->instance, input->question);
     strbuf_addf(
         &buf,
         "| to | write, at the beginning of a line |\n|---|---|\n"
@@ -59,7 +59,11 @@ report_status_answer(const struct report_answer_input *input, char **ret_text, s
     AUTO_DONE(strbuf_done) struct strbuf buf = STRBUF_INIT(REPORT_BYTES);
     const struct task *task = input->task;
 
-    append_marker(&buf, task->id, input->instance, input->question);
+    append_marker(&buf, task ? task->id : 0, input->instance, input->question);
+    if (!task) {
+        strbuf_add_str(&buf, "Nothing was asked of draftd here so far.\n");
+        return strbuf_take(&buf, ret_text, err);
+    }
     strbuf_addf(&buf, "Task %" PRId64 " is **%s**", task->id, task_state_name(task->state));
     if (task->reason && *task->reason) {
         strbuf_add_str(&buf, ": ");
@@ -73,6 +77,20 @@ report_status_answer(const struct report_answer_input *input, char **ret_text, s
     }
     strbuf_add_str(&buf, ".\n");
     report_append_conflicts(&buf, task, input->bot_name);
+    return strbuf_take(&buf, ret_text, err);
+}
+
+int
+report_refusal(const struct report_answer_input *input, char **ret_text, struct err *err)
+{
+    AUTO_DONE(strbuf_done) struct strbuf buf = STRBUF_INIT(REPORT_BYTES);
+
+    append_marker(&buf, 0, input->instance, input->question);
+    strbuf_addf(&buf,
+                "draftd works on pull requests that it opened itself, and this is not one of them. "
+                "To have something done, mention `@%s` in an issue, or give an issue the label "
+                "`%s`.\n",
+                input->bot_name, input->bot_label);
     return strbuf_take(&buf, ret_text, err);
 }
 

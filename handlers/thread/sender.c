@@ -15,6 +15,7 @@
 #include "server/store/task.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct sender {
     struct app *app;
@@ -60,6 +61,27 @@ sending_done(struct sending *sending)
     task_free(sending->task);
 }
 
+/* Of a message about none: what its thread, "PLATFORM:REPOSITORY#NUMBER", says of one. */
+static int
+task_of_thread(const struct outbox_message *message, struct task **ret_task, struct err *err)
+{
+    const char *repository = message->thread + strcspn(message->thread, ":");
+    const char *number = strrchr(message->thread, '#');
+    AUTO(task_free) struct task *task = calloc(1, sizeof(*task));
+
+    if (!*repository || !number || number < repository)
+        return err_set(err, ERR_INTERNAL, "the thread '%.100s' has no number", message->thread);
+    if (!task)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    task->repository = str_printf("%.*s", (int)(number - repository - 1), repository + 1);
+    int r = task->repository ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+    if (!r)
+        r = str_to_i64(number + 1, &task->number, err);
+    if (!r)
+        *ret_task = TAKE(task);
+    return r;
+}
+
 static int
 take_next(struct db *db, void *ctx, struct err *err)
 {
@@ -68,7 +90,10 @@ take_next(struct db *db, void *ctx, struct err *err)
     outbox_message_free(TAKE(sending->message)); /* of an earlier try whose commit failed */
     task_free(TAKE(sending->task));
     const int r = outbox_next(db, clock_now_ms(), &sending->message, err);
-    return r ? r : task_get(db, sending->message->task, &sending->task, err);
+    if (r)
+        return r;
+    return sending->message->task ? task_get(db, sending->message->task, &sending->task, err)
+                                  : task_of_thread(sending->message, &sending->task, err);
 }
 
 static int

@@ -148,12 +148,12 @@ outbox_was_put(struct db *db,
     if (!text)
         return err_set(err, ERR_NOMEM, "out of memory");
     const int code = db_prepare(db,
-                                "SELECT 1 FROM outbox WHERE task = $1 AND kind = $2"
+                                "SELECT 1 FROM outbox WHERE task IS NOT DISTINCT FROM $1 AND kind = $2"
                                 " AND substr(body, 1, length($3)) = $3 LIMIT 1",
                                 &stmt, err);
     if (code)
         return code;
-    db_bind_int(stmt, 1, task);
+    row_bind_ref(stmt, 1, task);
     db_bind_int(stmt, 2, kind);
     db_bind_text(stmt, 3, text);
     return db_step(stmt, ret_put, err);

@@ -221,6 +221,27 @@ if grep -q "too late" "$DRAFTD_PROMPT_FILE"; then echo "heard" >>notes.txt; else
         assert.equal(world.show(repository).runs.length, 1);
     });
 
+    test('who asks where draftd has nothing to do yet is answered, too, once', async () => {
+        const repository = await world.repository('stranger', usual('echo "a line" >>notes.txt\n'));
+        const pull = await world.control('POST', `repos/${repository}/pulls`, { user: 'ann', title: 'Mine', head: 'main' });
+        await say(repository, 1, '@draftd help');
+        await say(repository, 1, '@draftd status');
+        await say(repository, pull.number, '@draftd mend this', true);
+        const said = (number) => world.issue(repository, number).then(({ comments }) =>
+            comments.filter(({ body }) => body.startsWith('<!-- draftd:')).map(({ body }) => body));
+        await until('the answers', async () => (await said(1)).length === 2 && (await said(pull.number)).length === 1);
+        const [help, status] = await said(1);
+        assert.match(help, /\| stop \| `@draftd cancel` \|/);
+        assert.match(status, /^Nothing was asked of draftd here so far\.$/m);
+        assert.match((await said(pull.number))[0], /this is not one of them\. .* mention `@draftd` in an issue/);
+        const { comments } = await world.issue(repository);
+        const asked = comments.find(({ body }) => body === '@draftd help');
+        await world.deliver('issue_comment', 'created', { repository, comment: asked.body, commentId: asked.id });
+        await world.label(repository);
+        await world.ended(repository);
+        assert.equal((await said(1)).filter((body) => body === help).length, 1);
+    });
+
     test('retry with another agent', async () => {
         const { repository, branch } = await drafted('retry');
         await say(repository, 1, '@draftd use other retry');

@@ -30,7 +30,7 @@ apply(struct db *db, void *ctx, struct err *err)
     case EVENT_DRAFT:
         return follow_up_draft(db, app, task, event, change->now_ms, err);
     case EVENT_ASK:
-        return follow_up_answer(db, app, task, event, change->now_ms, err);
+        return follow_up_answer(db, app, "github", task, event, change->now_ms, err);
     case EVENT_IGNORED:
     case EVENT_START:
     case EVENT_CANCEL:

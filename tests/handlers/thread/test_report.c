@@ -173,6 +173,25 @@ TEST(conflicts_of_an_open_draft_are_told)
     CHECK(!strstr(closed, "conflicts"));
 }
 
+TEST(an_answer_about_no_task_is_ours_and_of_no_task)
+{
+    const struct report_answer_input asked = {
+        .instance = "ab12", .bot_name = "draftd", .bot_label = "agent", .question = "9"};
+    auto_free char *status = NULL;
+    auto_free char *help = NULL;
+    auto_free char *refusal = NULL;
+    struct err err;
+
+    CHECK_OK(report_status_answer(&asked, &status, &err), err);
+    CHECK_STR(status, "<!-- draftd:instance=ab12 answer=9 -->\n"
+                      "Nothing was asked of draftd here so far.\n");
+    CHECK(report_is_ours(status));
+    CHECK_OK(report_help(&asked, &help, &err), err);
+    CHECK(report_is_ours(help));
+    CHECK_OK(report_refusal(&asked, &refusal, &err), err);
+    CHECK_CONTAINS(refusal, "mention `@draftd` in an issue, or give an issue the label `agent`.");
+}
+
 TEST(status_of_a_draft_in_the_store)
 {
     struct task task = make_task(TASK_DRAFTED);
