@@ -9,17 +9,47 @@
 
 static const struct settings settings = {
     .bot = {.name = (char *)(uintptr_t) "draftd", .label = (char *)(uintptr_t) "draftd"},
-    .github = {.present = true, .login = (char *)(uintptr_t) "draftd-bot"},
+    .github = {.present = true, .app_id = 4711, .login = (char *)(uintptr_t) "draftd-bot"},
 };
+
+static void
+check_name(const char *repository)
+{
+    ALWAYS(!repository || repository_name_is_sane(repository));
+}
+
+/* It names a task in one way at least. */
+static void
+check_task(const struct event *event)
+{
+    ALWAYS(event->repository);
+    ALWAYS(event->origin || event->draft > 0 || event->head_branch);
+    ALWAYS(!event->origin || (str_starts_with(event->origin, "github:") && event->number > 0 &&
+                              str_equal(event->order_key, event->origin)));
+}
+
+static void
+check_remark(const struct remark *remark)
+{
+    ALWAYS(remark && remark->ref && remark->text);
+    ALWAYS(remark->kind != REMARK_LINE || (remark->target && remark->batch));
+}
 
 static void
 check_asks(const struct event *event)
 {
-    ALWAYS(event->trigger && !event->reason);
-    ALWAYS(event->repository && repository_name_is_sane(event->repository));
-    ALWAYS(event->origin && str_starts_with(event->origin, "github:"));
-    ALWAYS(event->order_key && str_equal(event->order_key, event->origin));
-    ALWAYS(event->number > 0 && event->title && event->actor);
+    ALWAYS(event->trigger && !event->reason && event->actor);
+    ALWAYS(event->order_key && str_starts_with(event->order_key, "github:"));
+    check_name(event->repository);
+    check_name(event->moved_from);
+    if (event->kind != EVENT_NOTICE)
+        check_task(event);
+    if (event->kind == EVENT_REMARK)
+        check_remark(event->remark);
+    if (event->kind == EVENT_START)
+        ALWAYS(event->draft > 0 || (event->origin && event->title));
+    if (event->kind == EVENT_ASK)
+        ALWAYS(event->number > 0);
 }
 
 int
