@@ -56,6 +56,7 @@
 #define LIMIT_GUARD_MS 60000                   /* to look through a change */
 
 /* Runs */
+#define LIMIT_RUN_ROOM_BYTES (32 * 1024 * 1024)    /* on the disk of state_dir, or a run does not begin */
 #define LEASE_MS 60000
 #define LEASE_RENEW_MS 10000
 #define RETRY_FIRST_MS 2000                    /* after what may pass failed: doubled each time, */

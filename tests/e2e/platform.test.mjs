@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 
 import { World, assert, until, usual } from './harness.mjs';
 
@@ -20,6 +20,31 @@ test('a machine user: assignment, comment, branch, draft', async () => {
         assert.equal(status.user.login ?? status.user, 'draftd-bot');
         assert.equal((await world.pulls(repository))[0].draft, true);
     } finally {
+        await world.stop();
+    }
+});
+
+test('a disk without room: no run begins, and no try is spent, until there is', { skip: process.getuid() === 0 ? false : 'needs root' }, async () => {
+    const world = await World.start({ serve: false });
+    const state = join(world.dir, 'state');
+    mkdirSync(state, { mode: 0o700 });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m,mode=700', 'tmpfs', state]);
+    try {
+        writeFileSync(join(state, 'filler'), Buffer.alloc(40 << 20));
+        await world.serve();
+        const repository = await world.repository('room', usual(edit));
+        await world.label(repository);
+        await world.logged(/event=run_waits .*almost full: \d+ MiB are free, and a run needs 32/);
+        const waiting = world.show(repository);
+        assert.equal(waiting.state, 'queued');
+        assert.deepEqual(waiting.runs[0].steps ?? [], []);
+        rmSync(join(state, 'filler'));
+        const task = await world.ended(repository);
+        assert.equal(task.state, 'drafted');
+        assert.equal(task.runs.length, 1);
+    } finally {
+        await world.kill('SIGTERM');
+        execFileSync('umount', ['-l', state]);
         await world.stop();
     }
 });
