@@ -190,6 +190,8 @@ read_opened(struct reading *reading, struct err *err)
 
     if (!r)
         r = str_set(&reading->event->instruction, NULL, err);
+    if (!r && command == MENTION_REBASE)
+        return reading_ignore(reading, err, "a new issue has no branch to rebase");
     return r ? r : follow_mention(reading, command, err);
 }
 

@@ -46,6 +46,21 @@ describe('deliveries', { concurrency: 4 }, () => {
         }
     });
 
+    test('commands that have nothing to work on: ignored, with the reason', async () => {
+        const repository = await world.repository('early', usual(edit));
+        for (const [event, action, options] of [
+            ['issues', 'opened', { body: '@draftd rebase', sender: 'eve' }],
+            ['issue_comment', 'created', { comment: '@draftd rebase', commentId: 71 }],
+            ['issue_comment', 'created', { comment: '@draftd cancel', commentId: 72 }],
+        ]) {
+            const delivery = randomUUID();
+            await world.deliver(event, action, { repository, ...options, delivery });
+            await until(`${action} to be handled`, () => world.log.includes(`event=delivery_handled platform="github" delivery="${delivery}"`));
+            assert.match(said(delivery), /^ignored: /);
+        }
+        assert.equal(world.task(repository), undefined);
+    });
+
     test('methods, paths and sizes', async () => {
         assert.equal((await world.post('/webhooks/nobody', '{}')).status, 404);
         assert.equal((await world.post('/healthz', '{}')).status, 405);
