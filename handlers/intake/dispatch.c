@@ -5,6 +5,7 @@
 #include "handlers/app.h"
 #include "handlers/intake/event.h"
 #include "handlers/intake/event_apply.h"
+#include "handlers/intake/inherited.h"
 #include "handlers/intake/permissions.h"
 #include "handlers/platform.h"
 #include "server/base/clock.h"
@@ -36,6 +37,7 @@ struct dispatcher {
     struct app *app;
     struct sessions sessions;
     struct silence silence; /* the latest */
+    struct inherited inherited;
 };
 
 /* What became, or would become, of one delivery. */
@@ -407,6 +409,20 @@ set_aside(struct handling *handling, const struct err *cause)
     return r;
 }
 
+/* What ended the process whenever it was handled is only told of. */
+static int
+consider_next(struct handling *handling, struct err *err)
+{
+    struct dispatcher *dispatcher = handling->dispatcher;
+    const char *why;
+    const int r = inherited_begin(&dispatcher->inherited, dispatcher->app->store,
+                                  handling->delivery, &why, err);
+
+    if (r)
+        return r;
+    return why ? judge(handling, DELIVERY_BAD, why, err) : consider(handling, err);
+}
+
 int64_t
 dispatcher_turn(void *ctx)
 {
@@ -419,11 +435,13 @@ dispatcher_turn(void *ctx)
     if (r == ERR_NOTFOUND)
         return POLL_MS;
     if (!r)
-        r = consider(&handling, &error);
+        r = consider_next(&handling, &error);
     if (!r)
         r = store_transact(dispatcher->app->store, apply, &handling, &error);
-    if (r == ERR_CANCELED)
+    if (r == ERR_CANCELED) {
+        inherited_give_back(&dispatcher->inherited, dispatcher->app->store, handling.delivery);
         return MS_PER_SECOND; /* the process ends; the next one handles it */
+    }
     if (r) {
         log_error("dispatch_failed", kv_str("error", error.msg));
         if (!handling.delivery || set_aside(&handling, &error))

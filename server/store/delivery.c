@@ -7,7 +7,7 @@
 
 #define COLUMNS                                                                                    \
     "id, platform, delivery_id, event, received_ms, state, reason, coalesce(task, 0), attempts, "  \
-    "next_ms, body_bytes"
+    "next_ms, body_bytes, begun"
 
 _Static_assert(DELIVERY_RECEIVED == 0, "written as a number in the SQL below and in indexes");
 
@@ -55,6 +55,7 @@ load(struct db_stmt *stmt, void *ret_record, struct err *err)
     delivery->attempts = db_column_int(stmt, 8);
     delivery->next_ms = db_column_int(stmt, 9);
     delivery->body_bytes = db_column_int(stmt, 10);
+    delivery->begun = db_column_int(stmt, 11);
     const int code = row_load_texts(stmt, delivery, texts, TEXT_COUNT, err);
     if (!code)
         *(struct delivery **)ret_record = TAKE(delivery);
@@ -309,6 +310,33 @@ delivery_body(struct db *db, int64_t id, struct strbuf *buf, struct err *err)
 }
 
 int
+delivery_last(struct db *db, int64_t *ret_id, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+    bool row;
+
+    int code = db_prepare(db, "SELECT coalesce(max(id), 0) FROM delivery", &stmt, err);
+    if (!code)
+        code = db_step(stmt, &row, err);
+    if (!code)
+        *ret_id = row ? db_column_int(stmt, 0) : 0;
+    return code;
+}
+
+int
+delivery_set_begun(struct db *db, int64_t id, int64_t begun, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(db, "UPDATE delivery SET begun = $1 WHERE id = $2", &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, begun);
+    db_bind_int(stmt, 2, id);
+    return row_update(stmt, "delivery", id, err);
+}
+
+int
 delivery_finish(struct db *db,
                 int64_t id,
                 enum delivery_state state,
@@ -321,7 +349,7 @@ delivery_finish(struct db *db,
 
     const int code = db_prepare(db,
                                 "UPDATE delivery SET state = $1, reason = $2, task = $3,"
-                                " next_ms = 0, order_key = NULL WHERE id = $4",
+                                " next_ms = 0, begun = 0, order_key = NULL WHERE id = $4",
                                 &stmt, err);
     if (code)
         return code;
@@ -362,7 +390,7 @@ delivery_defer(struct db *db,
 
     const int code = db_prepare(db,
                                 "UPDATE delivery SET order_key = $1, reason = $2, next_ms = $3,"
-                                " attempts = attempts + 1 WHERE id = $4 AND state = 0",
+                                " begun = 0, attempts = attempts + 1 WHERE id = $4 AND state = 0",
                                 &stmt, err);
     if (code)
         return code;

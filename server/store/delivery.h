@@ -28,6 +28,7 @@ struct delivery {
     char *reason; /* or NULL */
     int64_t task; /* 0: none */
     int64_t attempts;
+    int64_t begun;   /* how often the handling was begun since it last came to an end */
     int64_t next_ms; /* not handled before */
     int64_t body_bytes;
 };
@@ -56,6 +57,12 @@ MUST_CHECK int delivery_insert(struct db *db,
 /* The oldest delivery in DELIVERY_RECEIVED that is due at `now_ms`.  Errors: ERR_NOTFOUND. */
 MUST_CHECK int
 delivery_next(struct db *db, int64_t now_ms, struct delivery **ret_delivery, struct err *err);
+
+/* The id of the youngest; 0: there is none. */
+MUST_CHECK int delivery_last(struct db *db, int64_t *ret_id, struct err *err);
+
+/* Whoever decides about it, and puts it off or records what became of it, sets it to 0. */
+MUST_CHECK int delivery_set_begun(struct db *db, int64_t id, int64_t begun, struct err *err);
 
 MUST_CHECK int
 delivery_get(struct db *db, int64_t id, struct delivery **ret_delivery, struct err *err);

@@ -255,6 +255,9 @@ static const char host_clock[] = "CREATE TABLE host_clock ("
                                  " offset_ms INTEGER NOT NULL,"
                                  " jumped_mono_ms INTEGER NOT NULL);"; /* 0: it did not */
 
+/* See handlers/intake/inherited.h. */
+static const char begun[] = "ALTER TABLE delivery ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;";
+
 /* What leads from version N to version N + 1 is at place N, in parts that run one after the other.
  */
 #define PARTS_MAX 8
@@ -268,6 +271,7 @@ static const char *const migrations[][PARTS_MAX] = {
     {identity, retention},
     {watching},
     {host_clock},
+    {begun},
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 
