@@ -211,6 +211,8 @@ sqlite_begin(struct sqlite *sqlite, struct err *err)
 {
     const bool reads = sqlite->role == CONNECTION_READER;
 
+    if (!sqlite3_get_autocommit(sqlite->handle))
+        sqlite_rollback(sqlite); /* there was no memory for it when it was due */
     const int code = run(sqlite, reads ? "BEGIN" : "BEGIN IMMEDIATE", err);
     sqlite->in_transaction = !code;
     return code;
@@ -231,7 +233,7 @@ sqlite_rollback(struct sqlite *sqlite)
     sqlite->in_transaction = false;
     sqlite_release_all(sqlite);
     if (!sqlite3_get_autocommit(sqlite->handle))
-        (void)exec(sqlite, "ROLLBACK"); /* cannot fail in a way that keeps anything */
+        (void)exec(sqlite, "ROLLBACK"); /* where memory is out: when the next one begins */
 }
 
 bool
