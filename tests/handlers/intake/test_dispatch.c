@@ -127,30 +127,6 @@ TEST(three_labels_of_one_issue_start_one_task)
 
 /* ---- what ends the process ---- */
 
-TEST(what_was_there_before_is_noted_before_it_is_handled)
-{
-    static const struct fake_exchange script[] = {
-        {.expect = ASKED_FOR_OCTOCAT, ANSWER("500 Internal Server Error", "{}")}};
-    struct world w;
-
-    world_open(&w, script, COUNT(script));
-    deliver_issue(&w, "d1", "labeled", 42);
-    world_exec(&w, "CREATE TABLE seen (begun INTEGER);"
-                   "CREATE TRIGGER see AFTER UPDATE OF begun ON delivery BEGIN"
-                   " INSERT INTO seen VALUES (NEW.begun); END");
-    AUTO(dispatcher_free) struct dispatcher *dispatcher = make_dispatcher(&w);
-    CHECK_INT(dispatcher_turn(dispatcher), 0);
-    CHECK_STORED(&w, "SELECT group_concat(begun, ' ') FROM seen", "1 0"); /* put off */
-    world_deliver(&w, "github", "d2", "push", "{}");
-    CHECK_INT(dispatcher_turn(dispatcher), 0);
-    CHECK_STORED(&w, "SELECT group_concat(begun, ' ') FROM seen", "1 0 0");
-    stop_raise(w.app.stop);
-    world_exec(&w, "UPDATE delivery SET begun = 3, next_ms = 0 WHERE id = 1");
-    (void)dispatcher_turn(dispatcher);
-    CHECK_STORED(&w, "SELECT begun FROM delivery WHERE id = 1", "3");
-    world_close(&w);
-}
-
 TEST(what_ended_the_process_each_time_is_set_aside)
 {
     struct world w;

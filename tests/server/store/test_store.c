@@ -181,6 +181,7 @@ TEST(an_older_store_is_brought_up_to_date)
                     "DROP INDEX step_output_old; DROP INDEX outbox_sent_old;"
                     "DROP INDEX baseline_old;"
                     "ALTER TABLE delivery DROP COLUMN body_state;"
+                    "ALTER TABLE delivery DROP COLUMN begun;"
                     "ALTER TABLE step DROP COLUMN output_state;"
                     "INSERT INTO task (platform, origin, thread, repository, number, title, text,"
                     " requested_by, created_ms, updated_ms)"
