@@ -45,13 +45,6 @@ struct world {
     struct app app;
 };
 
-/* Fields of settings and records are `char *`, since elsewhere they are owned. */
-static inline char *
-borrowed(const char *text)
-{
-    return (char *)(uintptr_t)text;
-}
-
 static inline void
 world_fill_settings(struct world *w)
 {

@@ -11,6 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Fields of settings and records are `char *`, since elsewhere they are owned. */
+static inline char *
+borrowed(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
+
 struct test_case {
     const char *name;
     void (*run)(void);

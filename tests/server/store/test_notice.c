@@ -25,15 +25,15 @@ exec(struct fixture *f, const char *sql)
     } while (0)
 
 static int64_t
-add_task(struct fixture *f, char *platform, char *repository, char *origin)
+add_task(struct fixture *f, const char *platform, const char *repository, const char *origin)
 {
-    const struct task task = {.platform = platform,
-                              .origin = origin,
-                              .thread = origin,
-                              .repository = repository,
-                              .title = origin,
-                              .text = origin,
-                              .requested_by = origin};
+    const struct task task = {.platform = borrowed(platform),
+                              .origin = borrowed(origin),
+                              .thread = borrowed(origin),
+                              .repository = borrowed(repository),
+                              .title = borrowed(origin),
+                              .text = borrowed(origin),
+                              .requested_by = borrowed(origin)};
     struct err err;
     int64_t id = 0;
 

@@ -158,9 +158,10 @@ use_steps(struct db *db, int64_t run, char *name)
 }
 
 static void
-use_remarks(struct db *db, int64_t task, int64_t run, char *text)
+use_remarks(struct db *db, int64_t task, int64_t run, const char *text)
 {
-    const struct remark remark = {.task = task, .ref = text, .actor = text, .text = text};
+    const struct remark remark = {
+        .task = task, .ref = borrowed(text), .actor = borrowed(text), .text = borrowed(text)};
     struct remark_list list = {0};
     struct err err;
     size_t count;
