@@ -173,6 +173,9 @@ append_http(struct strbuf *text, const struct http_server *server)
         {.name = "draftd_http_timeouts_total",
          .help = "Connections closed because the client was too slow.",
          .value = counters.timed_out},
+        {.name = "draftd_http_connections_pushed_out_total",
+         .help = "Connections closed to make room for others because the client was the slowest.",
+         .value = counters.pushed_out},
     };
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
         metrics_append_value(text, &values[i]);

@@ -50,7 +50,7 @@ exchange_on_target(void *cls, const char *target, struct MHD_Connection *connect
     exchange->conn = conn;
     exchange->connection = connection;
     exchange->target_bytes = strlen(target);
-    exchange->spool = (struct spool)SPOOL_INIT(loop_shared(loop)->room, &conn->key);
+    exchange->spool = (struct spool)SPOOL_INIT(loop_shared(loop)->room, &conn->place.key);
     conn->exchange = exchange;
     if (conn->phase == CONN_IDLE)
         loop_enter_phase(loop, conn, CONN_HEAD);

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#define RESERVE_SHARE 8
+
 struct node {
     struct headcount_key key;
     unsigned count;
@@ -108,11 +110,18 @@ find_place(struct headcount *headcount, const struct headcount_key *key)
     return place;
 }
 
+/* Is so much taken that newcomers live on the reserve? Small numbers have none. */
 static bool
+is_crowded(unsigned taken, unsigned max)
+{
+    return max > 0 && taken > max - max / RESERVE_SHARE;
+}
+
+static enum headcount_entry
 count_one(struct headcount *headcount, const struct headcount_key *key)
 {
     if (headcount->connections >= headcount->max_connections)
-        return false;
+        return HEADCOUNT_REFUSED;
 
     struct node **place = find_place(headcount, key);
     if (!*place) {
@@ -122,22 +131,25 @@ count_one(struct headcount *headcount, const struct headcount_key *key)
         *place = fresh;
     }
     if (headcount->max_per_address > 0 && (*place)->count >= headcount->max_per_address)
-        return false;
+        return HEADCOUNT_REFUSED;
     (*place)->count++;
     headcount->connections++;
-    return true;
+    if (is_crowded((*place)->count, headcount->max_per_address))
+        return HEADCOUNT_ADDRESS_CROWDED;
+    return is_crowded(headcount->connections, headcount->max_connections) ? HEADCOUNT_CROWDED
+                                                                          : HEADCOUNT_ENTERED;
 }
 
-bool
+enum headcount_entry
 headcount_enter(struct headcount *headcount,
                 const struct sockaddr *address,
                 struct headcount_key *ret_key)
 {
     *ret_key = key_of(address);
     pthread_mutex_lock(&headcount->lock);
-    const bool entered = count_one(headcount, ret_key);
+    const enum headcount_entry entry = count_one(headcount, ret_key);
     pthread_mutex_unlock(&headcount->lock);
-    return entered;
+    return entry;
 }
 
 void

@@ -95,6 +95,7 @@ struct http_counters {
     uint64_t refused_connections;
     uint64_t refused_bodies; /* 503: they could not be kept */
     uint64_t timed_out;
+    uint64_t pushed_out; /* closed for a newcomer's sake: they were slow, and places scarce */
     uint64_t open_connections;
     int64_t certificate_expires_ms; /* Unix time; 0: no TLS */
 };

@@ -30,6 +30,11 @@
 #define ACCEPTS_PER_TURN 8
 #define ACCEPT_PAUSE_MS 100
 
+/* While so many who were pushed out have not gone yet, newcomers wait in the kernel's queue: the
+ * reserve is not used up before its places are made. */
+#define MOST_LEAVING 8
+#define LEAVING_PAUSE_MS 1
+
 /* A connection whose unread bytes make no whole chunk header keeps libmicrohttpd asking to be run
  * again at once. After so many turns without any progress they come more slowly. (A large body
  * over TLS keeps it asking, too, once for each record, but every turn brings a piece of it.) */
@@ -79,6 +84,10 @@ loop_enter_phase(const struct loop *loop, struct http_conn *conn, enum conn_phas
     conn->phase = phase;
     conn->since_ms = loop->now_ms;
     conn->idle_bytes = 0;
+    if (phase == CONN_ANSWER)
+        line_leave(loop->shared->line, &conn->place);
+    else
+        line_wait(loop->shared->line, &conn->place);
 }
 
 void
@@ -90,7 +99,7 @@ loop_saw_progress(struct loop *loop)
 void
 loop_linger(struct loop *loop, const struct http_conn *conn)
 {
-    leftovers_add(&loop->leftovers, conn->fd, loop->now_ms);
+    leftovers_add(&loop->leftovers, conn->place.fd, loop->now_ms);
 }
 
 /* Connections */
@@ -120,7 +129,7 @@ conn_unlink(struct loop *loop, struct http_conn *conn)
 static void
 conn_free(struct loop *loop, struct http_conn *conn)
 {
-    headcount_leave(loop->shared->headcount, &conn->key);
+    headcount_leave(loop->shared->headcount, &conn->place.key);
     free(conn);
 }
 
@@ -138,6 +147,7 @@ on_connection(void *cls,
         struct http_conn *conn = TAKE(loop->arriving);
         conn->connection = connection;
         conn_link(loop, conn);
+        loop_enter_phase(loop, conn, CONN_HEAD);
         *socket_cls = conn;
         return;
     }
@@ -145,8 +155,17 @@ on_connection(void *cls,
     /* Without a completion before: it does not tell of a connection that it cannot poll. */
     if (conn->exchange)
         exchange_end(conn->exchange);
+    line_leave(loop->shared->line, &conn->place); /* before the descriptor is closed */
     conn_unlink(loop, conn);
     conn_free(loop, conn);
+}
+
+/* Places are scarce: one more is needed. */
+static void
+push_out(struct loop *loop, const struct headcount_key *key)
+{
+    if (line_push_out(loop->shared->line, key))
+        atomic_fetch_add(&loop->shared->pushed_out, 1);
 }
 
 static void
@@ -166,16 +185,20 @@ take_connection(struct loop *loop, int fd, const struct sockaddr_storage *addres
 {
     struct http_shared *shared = loop->shared;
     struct http_conn *conn = calloc(1, sizeof(*conn));
+    const enum headcount_entry entry =
+        conn
+            ? headcount_enter(shared->headcount, (const struct sockaddr *)address, &conn->place.key)
+            : HEADCOUNT_REFUSED;
 
-    if (!conn ||
-        !headcount_enter(shared->headcount, (const struct sockaddr *)address, &conn->key)) {
+    if (entry == HEADCOUNT_REFUSED) {
         atomic_fetch_add(&shared->refused_connections, 1);
         free(conn);
         close(fd);
         return;
     }
-    conn->fd = fd;
-    loop_enter_phase(loop, conn, CONN_HEAD);
+    if (entry != HEADCOUNT_ENTERED)
+        push_out(loop, entry == HEADCOUNT_ADDRESS_CROWDED ? &conn->place.key : NULL);
+    conn->place.fd = fd;
     print_peer(address, len, conn->peer, sizeof(conn->peer));
     atomic_fetch_add(&shared->connections, 1);
     loop->arriving = conn;
@@ -192,6 +215,10 @@ accept_connections(struct loop *loop)
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         struct sockaddr_storage address;
         socklen_t len = sizeof(address);
+        if (line_leaving(loop->shared->line) >= MOST_LEAVING) {
+            loop->accept_after_ms = loop->now_ms + LEAVING_PAUSE_MS;
+            return;
+        }
         const int fd = accept4(loop->shared->listen_fd, (struct sockaddr *)&address, &len,
                                SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS))
@@ -211,7 +238,7 @@ received_bytes(const struct http_conn *conn)
     struct tcp_info info = {.tcpi_bytes_received = 0};
     socklen_t len = sizeof(info);
 
-    if (getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+    if (getsockopt(conn->place.fd, IPPROTO_TCP, TCP_INFO, &info, &len))
         return 0;
     return info.tcpi_bytes_received;
 }
@@ -221,7 +248,7 @@ has_unread_bytes(const struct http_conn *conn)
 {
     int bytes = 0;
 
-    return ioctl(conn->fd, FIONREAD, &bytes) == 0 && bytes > 0;
+    return ioctl(conn->place.fd, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
 /* libmicrohttpd owns the descriptor: it sees the end and cleans up. */
@@ -229,7 +256,7 @@ static void
 close_conn(struct http_conn *conn)
 {
     conn->closing = true;
-    (void)shutdown(conn->fd, SHUT_RDWR);
+    (void)shutdown(conn->place.fd, SHUT_RDWR);
 }
 
 static void

@@ -8,6 +8,7 @@
 #include "server/base/err.h"
 #include "server/http/headcount.h"
 #include "server/http/http.h"
+#include "server/http/line.h"
 
 #include <stdatomic.h>
 
@@ -32,8 +33,7 @@ struct http_conn {
     struct http_conn *next;
     struct MHD_Connection *connection;
     struct http_exchange *exchange; /* the request in progress, or NULL */
-    struct headcount_key key;
-    int fd; /* borrowed from libmicrohttpd */
+    struct line_place place; /* its descriptor is borrowed from libmicrohttpd */
     enum conn_phase phase;
     int64_t since_ms;
     uint64_t idle_bytes; /* received when it was first seen idle; 0: not yet seen */
@@ -49,6 +49,7 @@ struct http_shared {
     struct room *room;
     int listen_fd;
     struct headcount *headcount;
+    struct line *line;
     int64_t deadline_ms[CONN_PHASES]; /* 0: none */
     int64_t tick_ms;
     int64_t certificate_expires_ms; /* 0: no TLS */
@@ -59,6 +60,7 @@ struct http_shared {
     atomic_uint_fast64_t refused_connections;
     atomic_uint_fast64_t refused_bodies;
     atomic_uint_fast64_t timed_out;
+    atomic_uint_fast64_t pushed_out;
     atomic_uint_fast64_t open_connections;
 };
 

@@ -163,7 +163,9 @@ prepare(struct http_server *server,
         if (rc)
             return rc;
     }
-    const int rc = make_room(shared, options, err);
+    int rc = make_room(shared, options, err);
+    if (!rc)
+        rc = line_new(&shared->line, err);
     if (rc)
         return rc;
     return headcount_new(max_connections, per_address, &shared->headcount, err);
@@ -232,6 +234,7 @@ http_server_counters(const struct http_server *server, struct http_counters *ret
         .refused_connections = atomic_load(&shared->refused_connections),
         .refused_bodies = atomic_load(&shared->refused_bodies),
         .timed_out = atomic_load(&shared->timed_out),
+        .pushed_out = atomic_load(&shared->pushed_out),
         .open_connections = atomic_load(&shared->open_connections),
         .certificate_expires_ms = shared->certificate_expires_ms,
     };
@@ -253,6 +256,7 @@ http_server_stop(struct http_server *server, int64_t drain_ms)
     if (shared->listen_fd >= 0)
         close(shared->listen_fd);
     headcount_free(shared->headcount);
+    line_free(shared->line);
     room_unref(shared->room);
     free(server);
 }

@@ -15,20 +15,31 @@
 #include "server/base/clock.h"
 
 int
-client_connect(uint16_t port)
+client_connect_from(uint32_t host, uint16_t port)
 {
-    const struct sockaddr_in address = {
+    const struct sockaddr_in from = {
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl((INADDR_LOOPBACK & 0xFF000000U) + host),
+    };
+    const struct sockaddr_in to = {
         .sin_family = AF_INET,
         .sin_port = htons(port),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
     };
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    if (fd >= 0 && !connect(fd, (const struct sockaddr *)&address, sizeof(address)))
+    if (fd >= 0 && !bind(fd, (const struct sockaddr *)&from, sizeof(from)) &&
+        !connect(fd, (const struct sockaddr *)&to, sizeof(to)))
         return fd;
     if (fd >= 0)
         close(fd);
     return -1;
+}
+
+int
+client_connect(uint16_t port)
+{
+    return client_connect_from(INADDR_LOOPBACK & 0x00FFFFFFU, port);
 }
 
 bool

@@ -18,6 +18,9 @@ struct reply {
 /* A blocking connection to 127.0.0.1. -1 when refused. */
 int client_connect(uint16_t port);
 
+/* The same from 127.0.0.0 + `host`: on loopback there are as many addresses as wanted. */
+int client_connect_from(uint32_t host, uint16_t port);
+
 /* False when the server has closed the connection meanwhile. */
 bool client_send(int fd, const void *bytes, size_t len);
 bool client_send_str(int fd, const char *text);

@@ -12,8 +12,8 @@
 
 static struct err err;
 
-static bool
-enter(struct headcount *headcount, const char *address, struct headcount_key *key)
+static enum headcount_entry
+enter_as(struct headcount *headcount, const char *address, struct headcount_key *key)
 {
     struct sockaddr_storage storage = {.ss_family = AF_UNSPEC};
     struct sockaddr_in *v4 = (struct sockaddr_in *)&storage;
@@ -24,6 +24,12 @@ enter(struct headcount *headcount, const char *address, struct headcount_key *ke
     else if (inet_pton(AF_INET6, address, &v6->sin6_addr) == 1)
         v6->sin6_family = AF_INET6;
     return headcount_enter(headcount, (const struct sockaddr *)&storage, key);
+}
+
+static bool
+enter(struct headcount *headcount, const char *address, struct headcount_key *key)
+{
+    return enter_as(headcount, address, key) != HEADCOUNT_REFUSED;
 }
 
 TEST(addresses_are_counted_apart)
@@ -63,6 +69,26 @@ TEST(counting_does_not_drift)
         for (int i = 0; i < 50; i++)
             headcount_leave(headcount, &keys[(i * 7) % 50]);
     }
+}
+
+TEST(the_last_places_are_told)
+{
+    AUTO(headcount_free) struct headcount *headcount = NULL;
+    struct headcount_key key;
+    char address[32];
+
+    CHECK_OK(headcount_new(80, 16, &headcount, &err), err);
+    for (int i = 0; i < 14; i++)
+        CHECK_INT(enter_as(headcount, "192.0.2.1", &key), HEADCOUNT_ENTERED);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(enter_as(headcount, "192.0.2.1", &key), HEADCOUNT_ADDRESS_CROWDED);
+    CHECK_INT(enter_as(headcount, "192.0.2.1", &key), HEADCOUNT_REFUSED);
+    for (int i = 16; i < 80; i++) {
+        (void)snprintf(address, sizeof(address), "10.0.0.%d", i);
+        CHECK_INT(enter_as(headcount, address, &key),
+                  i < 70 ? HEADCOUNT_ENTERED : HEADCOUNT_CROWDED);
+    }
+    CHECK_INT(enter_as(headcount, "192.0.2.2", &key), HEADCOUNT_REFUSED);
 }
 
 static const struct headcount_key somebody = {.bytes = "somebody"};
