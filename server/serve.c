@@ -15,9 +15,18 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #define MAX_ROUTES 16
 #define EXPIRY_WARNING_DAYS 14
+
+/* Descriptors. A connection may take its socket and the file of a large body; the rest of the
+ * process is to have its own whatever comes in: store, timers and sockets that linger, and for each
+ * worker git, the engine, and a sandbox's door with all that knock on it. */
+#define DESCRIPTORS_A_CONNECTION 2
+#define DESCRIPTORS_OF_OURS 192
+#define DESCRIPTORS_A_WORKER 48
+#define FEWEST_CONNECTIONS 64
 
 static const char usage[] =
     "usage: draftd serve [--config FILE] [--role all|receive|work] [--check]\n"
@@ -73,8 +82,25 @@ warn_of_expiry(const struct http_server *server)
                     kv_bool("expired", left_ms < 0));
 }
 
+/* How many connections this process's limit of descriptors leaves room for. */
+static unsigned
+fit_connections(int64_t workers)
+{
+    const int64_t ours = DESCRIPTORS_OF_OURS + workers * DESCRIPTORS_A_WORKER;
+    const int64_t wanted = ours + (int64_t)LIMIT_CONNECTIONS * DESCRIPTORS_A_CONNECTION;
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= (rlim_t)wanted)
+        return LIMIT_CONNECTIONS;
+    const int64_t left = ((int64_t)files.rlim_cur - ours) / DESCRIPTORS_A_CONNECTION;
+    const int64_t connections = left > FEWEST_CONNECTIONS ? left : FEWEST_CONNECTIONS;
+    log_warning("few_descriptors", kv_int("limit", (int64_t)files.rlim_cur),
+                kv_int("wanted", wanted), kv_int("connections", connections));
+    return (unsigned)connections;
+}
+
 static int
-start_receiver(struct receiver *receiver, struct app *app, struct err *err)
+start_receiver(struct receiver *receiver, struct app *app, bool works, struct err *err)
 {
     const struct listen_settings *listen = &app->settings->server.listen;
     auto_free char *certificate = NULL;
@@ -100,6 +126,7 @@ start_receiver(struct receiver *receiver, struct app *app, struct err *err)
         .spool_dir = app->scratch_dir,
         .routes = receiver->routes,
         .route_count = count + HEALTH_ROUTE_COUNT,
+        .max_connections = fit_connections(works ? app->settings->server.workers : 0),
         .behind_proxy = listen->http,
     };
     r = http_server_start(&options, &receiver->server, err);
@@ -138,7 +165,7 @@ start_all(const struct serve_options *options,
     if (options->works)
         r = process_prepare(process, app->settings->server.workers, err);
     if (!r && options->receives)
-        r = start_receiver(receiver, app, err);
+        r = start_receiver(receiver, app, options->works, err);
     if (!r && options->works)
         r = process_recover(process, err);
     if (!r && options->works)
