@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { createHmac, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { request as engineRequest } from 'node:http';
+import { request as plainRequest } from 'node:http';
 import { request } from 'node:https';
 import { createInterface } from 'node:readline';
 import { after } from 'node:test';
@@ -76,7 +76,8 @@ if (process.env.NODE_TEST_CONTEXT)
 export class World {
     /// options: app (bool), config (YAML lines appended), profiles ([{name, command, timeout_minutes}]),
     /// sandbox (more members), workers, permissions (of the App), token_minutes,
-    /// github (more lines of that section), address (where the stand-in is api.github.com and github.com; needs root)
+    /// github (more lines of that section), address (where the stand-in is api.github.com and github.com; needs root),
+    /// http (bool: without TLS), descriptors (as many as it may have)
     static async start(options = {}) {
         const world = new World();
         world.options = options;
@@ -140,7 +141,7 @@ export class World {
         const sandbox = { engine, image: 'draftd-test', memory_mib: 512, disk_mib: 64, tmp_mib: 32, processes: 128,
             ...options.sandbox };
         writeFileSync(join(this.dir, 'draftd.yml'), [
-            `listen: { address: 127.0.0.1, port: ${this.port ?? 0} }`,
+            `listen: { address: 127.0.0.1, port: ${this.port ?? 0}, http: ${options.http ?? false} }`,
             `state_dir: ${this.dir}/state`,
             `workers: ${options.workers ?? 4}`,
             'github:',
@@ -157,9 +158,11 @@ export class World {
         ].join('\n'));
     }
 
-    /// What draftd is started by where it is to take the stand-in for GitHub: with names of hosts of its own.
+    /// What draftd is started by: with a limit of its own; where it is to take the stand-in for GitHub, with names of hosts of its own.
     enclosure() {
-        const { address } = this.options;
+        const { address, descriptors } = this.options;
+        if (descriptors)
+            return ['sh', '-ec', 'ulimit -n "$1"; shift; exec "$@"', 'sh', String(descriptors)];
         if (!address)
             return [];
         const hosts = join(this.dir, 'hosts');
@@ -265,9 +268,9 @@ export class World {
     /// POST raw bytes to a route.
     post(path, body, headers = {}) {
         return new Promise((resolve, reject) => {
-            const call = request({
-                host: '127.0.0.1', servername: 'localhost', port: this.port, path, method: 'POST',
-                ca: readFileSync(join(this.dir, 'state', 'tls.crt')),
+            const call = (this.options.http ? plainRequest : request)({
+                host: '127.0.0.1', servername: 'localhost', port: this.port, path, method: 'POST', ...this.options.http ? {} :
+                    { ca: readFileSync(join(this.dir, 'state', 'tls.crt')) },
                 headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), ...headers },
             }, (answer) => {
                 let text = '';
@@ -360,7 +363,7 @@ export class World {
 
     askEngine(method, path) {
         return new Promise((resolve, reject) => {
-            engineRequest({ socketPath: engine.replace('unix://', ''), method, path: `/v1.40${path}` }, (answer) => {
+            plainRequest({ socketPath: engine.replace('unix://', ''), method, path: `/v1.40${path}` }, (answer) => {
                 let text = '';
                 answer.on('data', (piece) => { text += piece; }).on('end', () => resolve(text));
             }).on('error', reject).end();
