@@ -295,6 +295,81 @@ TEST(heads_that_two_could_read_differently)
     end();
 }
 
+/* What one reader takes for the end of a body and another for more of it would hide a request
+ * inside, which nobody is to answer. */
+TEST(bodies_that_two_could_read_differently)
+{
+    static const char inside[] = "GET /hello HTTP/1.1\r\nHost: smuggled\r\n\r\n";
+    static const char *const starts[] = {
+        "POST /sum HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "0\r\n\r\n",
+        "POST /sum HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n"
+        "0\r\n\r\n",
+        "POST /sum HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\nContent-Length: 44\r\n\r\n",
+        "POST /sum HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: xchunked\r\n\r\n",
+        "POST /sum HTTP/1.1\r\nHost: t\r\nTransfer-Encoding:\x0b chunked\r\n\r\n",
+        "POST /sum HTTP/1.1\r\nHost: t\r\nTransfer-Encoding : chunked\r\n\r\n",
+        "POST /sum HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "ffffffffffffffff0\r\n\r\n",
+        "POST /sum HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n\r\n",
+        "POST /sum HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n",
+        "POST /sum HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcde0\r\n\r\n",
+    };
+
+    begin();
+    for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+        close(connection);
+        connection = client_connect(fixture.port);
+        CHECK(client_send_str(connection, starts[i]));
+        (void)client_send_str(connection, inside);
+        (void)shutdown(connection, SHUT_WR);
+        while (client_read(connection, 5000, &reply))
+            if (reply.status < 400)
+                TEST_FAIL("start %zu was answered with %d", i, reply.status);
+    }
+    close(connection);
+    connection = client_connect(fixture.port);
+    check_alive();
+    end();
+}
+
+TEST(older_and_stranger_requests)
+{
+    static const struct {
+        const char *text;
+        int status;
+    } cases[] = {
+        {"GET /hello HTTP/1.0\r\n\r\n", 200},
+        {"GET /hello HTTP/1.0\r\nHost: t\r\n\r\n", 200},
+        {"GET http://t/hello HTTP/1.1\r\nHost: t\r\n\r\n", 404},
+        {"GET //hello HTTP/1.1\r\nHost: t\r\n\r\n", 404},
+        {"GET /x/../hello HTTP/1.1\r\nHost: t\r\n\r\n", 404},
+        {"GET /%68ello HTTP/1.1\r\nHost: t\r\n\r\n", 404},
+        {"OPTIONS * HTTP/1.1\r\nHost: t\r\n\r\n", 404},
+        {"CONNECT t:443 HTTP/1.1\r\nHost: t\r\n\r\n", 404},
+        {"POST /sum HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc", 200},
+        {"GET /hello HTTP/1.1\r\nHost: t\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", 200},
+        {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 0},
+        {"GET /hello\r\n\r\n", 0},
+    };
+
+    begin();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        close(connection);
+        connection = client_connect(fixture.port);
+        CHECK(client_send_str(connection, cases[i].text));
+        if (!cases[i].status)
+            (void)shutdown(connection, SHUT_WR);
+        (void)client_read(connection, 2000, &reply);
+        if (cases[i].status ? reply.status != cases[i].status : reply.status == 200)
+            TEST_FAIL("request %zu was answered with %d", i, reply.status);
+    }
+    close(connection);
+    connection = client_connect(fixture.port);
+    check_alive();
+    end();
+}
+
 TEST(heads_have_a_limit)
 {
     static char head[80000];
