@@ -3,6 +3,7 @@
 
 #include "handlers/intake/event.h"
 #include "handlers/intake/follow_up.h"
+#include "handlers/intake/loops.h"
 #include "handlers/intake/notice.h"
 #include "handlers/intake/task_change.h"
 #include "server/base/str.h"
@@ -88,6 +89,32 @@ answer_stranger(struct db *db,
     return follow_up_answer(db, app, platform, NULL, event, now_ms, err);
 }
 
+/* An echo of ours is nothing new, and gets no answer that could be echoed again. Is it enough, the
+ * thread is told. */
+static int
+check_loops(struct db *db,
+            const struct app *app,
+            const struct task *task,
+            const struct event *event,
+            int64_t now_ms,
+            struct err *err)
+{
+    struct err fault = {0};
+    bool echo = false;
+    int r = loops_find_echo(db, app, task, event, &echo, err);
+
+    if (!r && echo)
+        return err_set(err, ERR_CONFLICT, "it only repeats what draftd said itself");
+    if (!r)
+        r = loops_check_work(db, task, event, now_ms, err);
+    if (r != ERR_CONFLICT)
+        return r;
+    const int told = follow_up_decline(db, app, task, event, err->msg, now_ms, &fault);
+    if (told)
+        *err = fault;
+    return told ? told : r;
+}
+
 int
 event_apply(struct db *db,
             struct app *app,
@@ -103,6 +130,8 @@ event_apply(struct db *db,
     if (event->kind == EVENT_NOTICE)
         return notice_take(db, app, platform, event, now_ms, err);
     int r = follow_up_find(db, platform, event, &task, err);
+    if (!r)
+        r = check_loops(db, app, task, event, now_ms, err);
     if (r && r != ERR_NOTFOUND)
         return r;
     if (starts_task(event, task)) {

@@ -3,7 +3,9 @@
 
 #include "handlers/app.h"
 #include "handlers/intake/event.h"
+#include "handlers/intake/loops.h"
 #include "handlers/intake/task_change.h"
+#include "handlers/platform.h"
 #include "handlers/settings/settings.h"
 #include "handlers/thread/announce.h"
 #include "handlers/thread/report.h"
@@ -230,8 +232,8 @@ static int
 check_unanswered(struct db *db, int64_t task, const char *text, struct err *err)
 {
     bool put = false;
-    const int r = outbox_was_put(db, task, OUTBOX_COMMENT,
-                                 bytes_of(text, strcspn(text, "\n") + 1), &put, err);
+    const int r = outbox_was_put(db, task, OUTBOX_COMMENT, bytes_of(text, strcspn(text, "\n") + 1),
+                                 &put, err);
 
     return !r && put ? err_set(err, ERR_CONFLICT, "that was answered already") : r;
 }
@@ -257,27 +259,28 @@ make_answer(const struct app *app,
                                           : report_status_answer(&input, ret_text, err);
 }
 
-int
-follow_up_answer(struct db *db,
-                 const struct app *app,
-                 const char *platform,
-                 const struct task *task,
-                 const struct event *event,
-                 int64_t now_ms,
-                 struct err *err)
+/* Owe a comment where the event happened. `task`: NULL where there is none. */
+static int
+owe_comment(struct db *db,
+            const char *platform,
+            const struct task *task,
+            const struct event *event,
+            const char *text,
+            int64_t now_ms,
+            struct err *err)
 {
     const int64_t id = task ? task->id : 0;
-    auto_free char *text = NULL;
     auto_free char *target = event->draft ? str_printf("pull:%" PRId64, event->draft) : NULL;
     auto_free char *thread =
         task ? str_dup(task->thread)
              : str_printf("%s:%s#%" PRId64, platform, event->repository, event->number);
-    int r = make_answer(app, task, event, &text, err);
+    int r = 0;
 
-    if (!r && (!thread || (event->draft && !target)))
-        r = err_set(err, ERR_NOMEM, "out of memory");
+    if (!thread || (event->draft && !target))
+        return err_set(err, ERR_NOMEM, "out of memory");
+    r = check_unanswered(db, id, text, err);
     if (!r)
-        r = check_unanswered(db, id, text, err);
+        r = loops_check_answers(db, id, thread, now_ms, err);
     if (r)
         return r;
     return outbox_put(db,
@@ -288,4 +291,47 @@ follow_up_answer(struct db *db,
                                            .target = target,
                                            .body = text},
                       now_ms, err);
+}
+
+int
+follow_up_decline(struct db *db,
+                  const struct app *app,
+                  const struct task *task,
+                  const struct event *event,
+                  const char *reason,
+                  int64_t now_ms,
+                  struct err *err)
+{
+    const struct platform *platform = platform_find(task->platform);
+    AUTO(run_free) struct run *run = NULL;
+    auto_free char *name = NULL;
+    auto_free char *text = NULL;
+    int r = run_latest(db, task->id, &run, err);
+
+    if (r || !platform || !platform->send)
+        return r;
+    name = str_printf("run%" PRId64, run->number);
+    if (!name)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    const struct report_answer_input input = {
+        .task = task, .instance = app->instance, .question = name};
+    r = report_decline(&input, reason, &text, err);
+    if (!r)
+        r = owe_comment(db, task->platform, task, event, text, now_ms, err);
+    return r == ERR_CONFLICT ? 0 : r;
+}
+
+int
+follow_up_answer(struct db *db,
+                 const struct app *app,
+                 const char *platform,
+                 const struct task *task,
+                 const struct event *event,
+                 int64_t now_ms,
+                 struct err *err)
+{
+    auto_free char *text = NULL;
+    const int r = make_answer(app, task, event, &text, err);
+
+    return r ? r : owe_comment(db, platform, task, event, text, now_ms, err);
 }

@@ -47,6 +47,15 @@ MUST_CHECK int follow_up_draft(struct db *db,
                                int64_t now_ms,
                                struct err *err);
 
+/* Say in the thread, once after each run, that what is asked is not done.  `reason`: in words. */
+MUST_CHECK int follow_up_decline(struct db *db,
+                                 const struct app *app,
+                                 const struct task *task,
+                                 const struct event *event,
+                                 const char *reason,
+                                 int64_t now_ms,
+                                 struct err *err);
+
 /* Answer a question ("status", "help"), or a wish that is not for us, with a comment where it was
  * said. `task`: NULL where there is none. Errors: ERR_CONFLICT it was answered already. */
 MUST_CHECK int follow_up_answer(struct db *db,

@@ -71,6 +71,12 @@ report_status_answer(const struct report_answer_input *input, char **ret_text, s
 MUST_CHECK int
 report_refusal(const struct report_answer_input *input, char **ret_text, struct err *err);
 
+/* That what was asked is not done, and why.  Owns: as above. */
+MUST_CHECK int report_decline(const struct report_answer_input *input,
+                              const char *reason,
+                              char **ret_text,
+                              struct err *err);
+
 /* What is said to a remark once its run has ended: what was done, and in which commit.
  * `run`: with outcome, verdict, reason, head_commit. Owns: as above. */
 MUST_CHECK int report_remark_answer(const struct task *task,

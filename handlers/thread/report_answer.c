@@ -94,6 +94,21 @@ report_refusal(const struct report_answer_input *input, char **ret_text, struct 
     return strbuf_take(&buf, ret_text, err);
 }
 
+int
+report_decline(const struct report_answer_input *input,
+               const char *reason,
+               char **ret_text,
+               struct err *err)
+{
+    AUTO_DONE(strbuf_done) struct strbuf buf = STRBUF_INIT(REPORT_BYTES);
+
+    append_marker(&buf, input->task->id, input->instance, input->question);
+    strbuf_add_str(&buf, "**Not done**: ");
+    report_append_inline(&buf, reason, REASON_BYTES);
+    strbuf_add_str(&buf, ".\n");
+    return strbuf_take(&buf, ret_text, err);
+}
+
 static void
 append_commit(struct strbuf *buf, const struct run *run)
 {

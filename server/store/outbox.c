@@ -147,16 +147,45 @@ outbox_was_put(struct db *db,
 
     if (!text)
         return err_set(err, ERR_NOMEM, "out of memory");
-    const int code = db_prepare(db,
-                                "SELECT 1 FROM outbox WHERE task IS NOT DISTINCT FROM $1 AND kind = $2"
-                                " AND substr(body, 1, length($3)) = $3 LIMIT 1",
-                                &stmt, err);
+    const int code =
+        db_prepare(db,
+                   "SELECT 1 FROM outbox WHERE task IS NOT DISTINCT FROM $1 AND kind = $2"
+                   " AND substr(body, 1, length($3)) = $3 LIMIT 1",
+                   &stmt, err);
     if (code)
         return code;
     row_bind_ref(stmt, 1, task);
     db_bind_int(stmt, 2, kind);
     db_bind_text(stmt, 3, text);
     return db_step(stmt, ret_put, err);
+}
+
+int
+outbox_count_comments(struct db *db,
+                      int64_t task,
+                      const char *thread,
+                      int64_t since_ms,
+                      size_t *ret_count,
+                      struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+    bool row;
+
+    int code = db_prepare(db,
+                          "SELECT count(*) FROM outbox WHERE task IS NOT DISTINCT FROM $1"
+                          " AND kind = $2 AND thread = $3 AND created_ms > $4"
+                          " AND coalesce(target, '') NOT LIKE 'line:%'",
+                          &stmt, err);
+    if (code)
+        return code;
+    row_bind_ref(stmt, 1, task);
+    db_bind_int(stmt, 2, OUTBOX_COMMENT);
+    db_bind_text(stmt, 3, thread);
+    db_bind_int(stmt, 4, since_ms);
+    code = db_step(stmt, &row, err);
+    if (!code)
+        *ret_count = row ? (size_t)db_column_int(stmt, 0) : 0;
+    return code;
 }
 
 /* The oldest message that is due and has no pending one before it in its thread. Two looks into one

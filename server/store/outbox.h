@@ -84,6 +84,15 @@ outbox_fail(struct db *db, int64_t id, const char *sent_body, const char *reason
 /* For a copy of the store: what is pending there may have been sent since, so it looks first. */
 MUST_CHECK int outbox_distrust(struct db *db, struct err *err);
 
+/* How many comments were put since `since_ms` in a thread itself, not at lines of a change.
+ * `task`: 0: about none. */
+MUST_CHECK int outbox_count_comments(struct db *db,
+                                     int64_t task,
+                                     const char *thread,
+                                     int64_t since_ms,
+                                     size_t *ret_count,
+                                     struct err *err);
+
 struct outbox_list {
     struct outbox_message **items;
     size_t count;

@@ -183,8 +183,10 @@ use_outbox(struct db *db, int64_t task)
 {
     const enum outbox_kind kinds[] = {OUTBOX_STATUS, OUTBOX_REACTION, OUTBOX_COMMENT};
     struct outbox_list list = {0};
+    size_t comments;
     struct err err;
 
+    CHECK_OK(outbox_count_comments(db, task, "t", 1, &comments, &err), err);
     for (size_t i = 0; i < 3; i++) {
         const struct outbox_new message = {
             .platform = "p", .thread = "t", .kind = kinds[i], .task = task, .body = "b"};
