@@ -432,6 +432,16 @@ blank_out_blocks(struct blocks *blocks)
 
 /* ---- the mention ---- */
 
+/* Does a name go on at `at`? "_" is of emphasis, unless more of a name follows: those of managed
+ * users have one. */
+static bool
+goes_on(const char *text, size_t len, size_t at)
+{
+    if (at < len && text[at] == '_')
+        at++;
+    return at < len && (is_letter_or_digit(text[at]) || text[at] == '-' || text[at] == '/');
+}
+
 static bool
 matches_name(const char *text, size_t len, size_t at, const char *name)
 {
@@ -446,9 +456,8 @@ matches_name(const char *text, size_t len, size_t at, const char *name)
             return false;
     }
     const char before = at > 0 ? text[at - 1] : ' ';
-    const char after = at + 1 + name_len < len ? text[at + 1 + name_len] : ' ';
-    return !is_letter_or_digit(before) && !strchr("-/`@", before) && !is_letter_or_digit(after) &&
-           after != '-' && after != '/';
+    return !is_letter_or_digit(before) && !strchr("-/`@", before) &&
+           !goes_on(text, len, at + 1 + name_len);
 }
 
 static bool
@@ -461,8 +470,7 @@ is_only_space(const char *text, size_t from, size_t to)
 
 /* What is said on the mention's line behind it, when nothing stands before it. */
 static struct command
-read_command(
-    const struct mention_names *names, const char *text, size_t len, size_t at, size_t end)
+read_command(const struct mention_names *names, const char *text, size_t len, size_t at, size_t end)
 {
     size_t line_start = at;
     size_t line_end = end;

@@ -87,7 +87,7 @@ TEST(no_mentions_inside_words)
     static const char *const texts[] = {
         "",          "draftd",       "foo@draftd",   "foo@draftd.example", "@draftd-bot",
         "@draftdx",  "@draftd2",     "@draft",       "@@draftd",           "-@draftd",
-        "a/@draftd", "@draftd/team", "@acme/draftd", "9@draftd",
+        "a/@draftd", "@draftd/team", "@acme/draftd", "9@draftd",           "@draftd_corp",
     };
 
     CHECK_ALL(texts, MENTION_NONE);
