@@ -2,6 +2,7 @@
  * for the checks. */
 #include "handlers/thread/report.h"
 
+#include "handlers/run/commits.h"
 #include "handlers/thread/report_parts.h"
 #include "handlers/thread/text.h"
 #include "server/base/clock.h"
@@ -57,9 +58,13 @@ report_draft_title(const struct task *task, bool ordinary, char **ret_title, str
     AUTO_DONE(strbuf_done)
     struct strbuf buf = STRBUF_INIT(TITLE_BYTES + sizeof(REPORT_ORDINARY_TITLE));
     const size_t begin = ordinary ? strlen(REPORT_ORDINARY_TITLE) : 0;
+    AUTO_DONE(strbuf_done) struct strbuf line = STRBUF_INIT(TITLE_BYTES);
+    AUTO_DONE(strbuf_done) struct strbuf plain = STRBUF_INIT(2 * TITLE_BYTES);
 
+    text_append_line(&line, task->title, TITLE_BYTES);
+    commits_append_plain(&plain, strbuf_str(&line)); /* merged, it is a commit's message */
     strbuf_add(&buf, REPORT_ORDINARY_TITLE, begin);
-    text_append_line(&buf, task->title, TITLE_BYTES);
+    text_append_line(&buf, strbuf_str(&plain), TITLE_BYTES);
     if (buf.len == begin)
         strbuf_addf(&buf, "Task %" PRId64, task->id);
     return strbuf_take(&buf, ret_title, err);

@@ -47,7 +47,8 @@ report_status(const struct report_input *input, char **ret_text, struct err *err
 #define REPORT_ORDINARY_TITLE "[draft] "
 #define REPORT_ORDINARY_WORDS "this is an ordinary pull request whose title says draft"
 
-/* The draft's title: the task's title in one line, at most 210 bytes; "Task 7" when there is none. */
+/* The draft's title: the task's title in one line, without words that a platform acts on, at most 210 bytes;
+ * "Task 7" when there is none. */
 MUST_CHECK int
 report_draft_title(const struct task *task, bool ordinary, char **ret_title, struct err *err);
 
