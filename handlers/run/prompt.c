@@ -15,6 +15,23 @@
 #define LIST_BYTES (32U * 1024)
 #define AUTHOR_BYTES 100U
 
+/* What people do not see is not given to the agent either, but told: it may be what was aimed at
+ * it.
+ */
+static void
+append_hidden(struct strbuf *buf, const struct text_hidden *hidden)
+{
+    if (hidden->comments == 0 && hidden->characters == 0)
+        return;
+    strbuf_add_str(buf, "(Left out, since people do not see it:");
+    if (hidden->comments > 0)
+        strbuf_addf(buf, " %zu HTML comment%s", hidden->comments, hidden->comments == 1 ? "" : "s");
+    if (hidden->characters > 0)
+        strbuf_addf(buf, "%s %zu invisible character%s", hidden->comments > 0 ? " and" : "",
+                    hidden->characters, hidden->characters == 1 ? "" : "s");
+    strbuf_add_str(buf, ".)\n\n");
+}
+
 /* A section's text, cut to its limit, cleaned and fenced. */
 static void
 append_data(struct strbuf *buf, const char *heading, const char *text, size_t max_bytes)
@@ -22,16 +39,18 @@ append_data(struct strbuf *buf, const char *heading, const char *text, size_t ma
     const struct bytes whole = bytes_of_str(text);
     const size_t kept = utf8_cut(whole.ptr, whole.len, max_bytes);
     AUTO_DONE(strbuf_done) struct strbuf clean = STRBUF_INIT(4 * kept + 200);
+    struct text_hidden hidden = {0};
 
     if (whole.len == 0)
         return;
-    text_append_clean(&clean, bytes_of(whole.ptr, kept));
+    text_append_clean_counted(&clean, bytes_of(whole.ptr, kept), &hidden);
     strbuf_truncate(&clean, utf8_cut(clean.ptr, clean.len, max_bytes));
     if (kept < whole.len)
         strbuf_addf(&clean, "\n[cut here: %zu more bytes are left out]", whole.len - kept);
     if (!strbuf_ok(&clean))
         buf->failed = clean.failed;
     strbuf_addf(buf, "\n%s\n\n", heading);
+    append_hidden(buf, &hidden);
     text_append_fenced(buf, "text", bytes_of(clean.ptr, clean.len));
 }
 

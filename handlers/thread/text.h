@@ -13,6 +13,15 @@
  * people: it is replaced by a line that says so. What is appended never contains "<!--". */
 void text_append_clean(struct strbuf *buf, struct bytes text);
 
+/* How much of a text was left out because people do not see it. */
+struct text_hidden {
+    size_t comments;
+    size_t characters; /* but for those that writing needs: joiners, marks of direction, soft hyphens */
+};
+
+/* As text_append_clean(), adding to `hidden` what it leaves out. */
+void text_append_clean_counted(struct strbuf *buf, struct bytes text, struct text_hidden *hidden);
+
 /* As text_append_clean(), but comments stay, broken so that they are none ("<! --"): for text that
  * people see as it is, such as a program's output in a fence. */
 void text_append_visible(struct strbuf *buf, struct bytes text);

@@ -41,6 +41,15 @@ is_invisible(uint32_t code_point)
     return false;
 }
 
+/* Invisible characters that honest texts hold: soft hyphens, joiners and their opposites, marks of
+ * direction, the mark of byte order. */
+static bool
+is_ordinary(uint32_t code_point)
+{
+    return code_point == 0x00AD || code_point == 0x061C || code_point == 0xFEFF ||
+           (code_point >= 0x200C && code_point <= 0x200F);
+}
+
 static bool
 is_control(uint32_t code_point)
 {
@@ -55,10 +64,12 @@ is_variation_selector(uint32_t code_point)
     return code_point >= 0xFE00 && code_point <= 0xFE0F;
 }
 
-/* Append the characters of `text` that people see; comments are untouched. */
-static void
+/* Append the characters of `text` that people see; comments are untouched. Returns how many others
+ * of note there are. */
+static size_t
 append_characters(struct strbuf *buf, struct bytes text)
 {
+    size_t hidden = 0;
     bool after_selector = true; /* nothing before it to choose for */
 
     for (size_t i = 0, size; i < text.len; i += size) {
@@ -66,8 +77,10 @@ append_characters(struct strbuf *buf, struct bytes text)
         size = utf8_decode(text.ptr + i, text.len - i, &code_point);
         const bool selector = is_variation_selector(code_point);
 
-        if (is_control(code_point) || is_invisible(code_point) || (selector && after_selector))
+        if (is_control(code_point) || is_invisible(code_point) || (selector && after_selector)) {
+            hidden += text.ptr[i] != '\r' && !is_ordinary(code_point);
             continue;
+        }
         after_selector = selector;
         if (code_point == 0xFFFD)
             strbuf_add_str(buf, REPLACEMENT);
@@ -76,6 +89,7 @@ append_characters(struct strbuf *buf, struct bytes text)
         else
             strbuf_add(buf, text.ptr + i, size);
     }
+    return hidden;
 }
 
 /* Where the comment ends whose text begins at `from`; SIZE_MAX when it does not. */
@@ -111,12 +125,12 @@ ends_in_comment_start(const struct strbuf *buf, size_t from)
 /* What is looked at is what was written, not what was read: so a comment's removal cannot make
  * another one out of what stood around it. */
 void
-text_append_clean(struct strbuf *buf, struct bytes text)
+text_append_clean_counted(struct strbuf *buf, struct bytes text, struct text_hidden *hidden)
 {
     AUTO_DONE(strbuf_done) struct strbuf seen = STRBUF_INIT(3 * text.len);
     const size_t begin = buf->len;
 
-    append_characters(&seen, text);
+    hidden->characters += append_characters(&seen, text);
     if (!strbuf_ok(&seen)) {
         buf->failed = seen.failed;
         return;
@@ -126,6 +140,7 @@ text_append_clean(struct strbuf *buf, struct bytes text)
         if (!strbuf_ok(buf) || !ends_in_comment_start(buf, begin))
             continue;
         strbuf_truncate(buf, buf->len - (sizeof(comment_start) - 1));
+        hidden->comments++;
         const size_t end = find_comment_end(bytes_of(seen.ptr, seen.len), i);
         if (end == SIZE_MAX) {
             strbuf_add_str(buf, unfinished_comment);
@@ -136,12 +151,20 @@ text_append_clean(struct strbuf *buf, struct bytes text)
 }
 
 void
+text_append_clean(struct strbuf *buf, struct bytes text)
+{
+    struct text_hidden hidden = {0};
+
+    text_append_clean_counted(buf, text, &hidden);
+}
+
+void
 text_append_visible(struct strbuf *buf, struct bytes text)
 {
     const size_t begin = buf->len;
     AUTO_DONE(strbuf_done) struct strbuf seen = STRBUF_INIT(3 * text.len);
 
-    append_characters(&seen, text);
+    (void)append_characters(&seen, text);
     if (!strbuf_ok(&seen))
         buf->failed = seen.failed;
     for (size_t i = 0; i < seen.len; i++) {
