@@ -20,6 +20,7 @@
 #define PROMPT_FILE SANDBOX_EXCHANGE "/prompt.md"
 #define SUMMARY_FILE SANDBOX_EXCHANGE "/summary.md"
 #define ANSWERS_FILE SANDBOX_EXCHANGE "/answers.md"
+#define MANY_HIDDEN 8
 
 /* Would asking again answer the same? */
 static bool
@@ -143,6 +144,21 @@ gather(struct work *work,
     return 0;
 }
 
+/* A few come along with what is pasted; more are a message to somebody, and who asked may not know
+ * of it. */
+static int
+flag_hidden(struct work *work, const struct prompt_input *input, struct err *err)
+{
+    const size_t count = input->round == 1 ? prompt_count_hidden(input) : 0;
+
+    return count < MANY_HIDDEN
+               ? 0
+               : work_flag(work, err,
+                           "what was asked holds %zu characters that people do not see; the agent "
+                           "was not given them",
+                           count);
+}
+
 static int
 write_prompt(struct work *work,
              struct sandbox *box,
@@ -177,7 +193,9 @@ write_prompt(struct work *work,
         .failures = material.failures,
         .failure_count = material.failure_count,
     };
-    r = prompt_write(&input, &prompt, err);
+    r = flag_hidden(work, &input, err);
+    if (!r)
+        r = prompt_write(&input, &prompt, err);
     return r ? r : sandbox_write_file(box, PROMPT_FILE, bytes_of_str(prompt), err);
 }
 

@@ -266,6 +266,29 @@ append_failures(struct strbuf *buf, const struct prompt_input *input)
         strbuf_addf(buf, "\n%zu more are red and not shown.\n", input->failure_count - shown);
 }
 
+static size_t
+count_hidden(const char *text)
+{
+    const struct bytes whole = bytes_of_str(text);
+    AUTO_DONE(strbuf_done) struct strbuf clean = STRBUF_INIT(4 * whole.len + 200);
+    struct text_hidden hidden = {0};
+
+    if (whole.len > 0)
+        text_append_clean_counted(&clean, whole, &hidden);
+    return hidden.characters;
+}
+
+size_t
+prompt_count_hidden(const struct prompt_input *input)
+{
+    size_t count =
+        count_hidden(input->title) + count_hidden(input->text) + count_hidden(input->instruction);
+
+    for (size_t i = 0; input->thread && i < input->thread->count; i++)
+        count += count_hidden(input->thread->items[i].text);
+    return count;
+}
+
 int
 prompt_write(const struct prompt_input *input, char **ret_prompt, struct err *err)
 {

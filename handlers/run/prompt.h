@@ -36,6 +36,9 @@ struct prompt_input {
     size_t failure_count;
 };
 
+/* How many characters that people do not see are in what was asked and said about it; see text.h. */
+size_t prompt_count_hidden(const struct prompt_input *input);
+
 /* Markdown. Everything from outside stands in fences as data, cleaned.
  * Owns: *ret_prompt is the caller's, free().   Errors: ERR_NOMEM. (Texts are cut to their limits.) */
 MUST_CHECK int

@@ -77,6 +77,8 @@ describe('injection', { concurrency: 6 }, () => {
             assert.match(unfenced(prompt), /^This is round 2 of at most \d+\.$/m);
             assert.doesNotMatch(prompt, invisible);
             if (name === 'hidden-tag-characters')
+                assert.match((await world.pulls(repository))[0].body, /^> - what was asked holds \d+ characters that people do not see; the agent was not given them$/m);
+            if (name === 'hidden-tag-characters')
                 assert.match(unfenced(prompt), /^\(Left out, since people do not see it: \d+ invisible characters\.\)$/m);
 
             const [pull] = await world.pulls(repository);

@@ -255,6 +255,30 @@ TEST(hides_what_people_do_not_see)
     }
 }
 
+TEST(counts_what_is_hidden)
+{
+    const struct comments thread = {.items = {comment_of("ann", "a\u200Bb<!-- x -->", 0)},
+                                    .count = 1};
+    struct prompt_input input = make_input();
+    auto_free char *prompt = NULL;
+    struct err err;
+
+    CHECK_INT(prompt_count_hidden(&input), 0);
+    /* Families, soft hyphens, marks of direction: writing needs them. */
+    input.title = "\uFEFF\U0001F468\u200D\U0001F469 \u2764\uFE0F so\u00ADft \u200Fx\r\n";
+    CHECK_INT(prompt_count_hidden(&input), 0);
+    input.text = "\U000E0041\U000E0042\u202Ex\u202C\x1B[8m";
+    input.instruction = "<!-- a --><!-- b -->";
+    input.thread = &thread;
+    CHECK_INT(prompt_count_hidden(&input), 6);
+    CHECK_OK(prompt_write(&input, &prompt, &err), err);
+    CHECK_CONTAINS(prompt, "Title:\n\n```text\n");
+    CHECK_CONTAINS(prompt, "Text:\n\n(Left out, since people do not see it: 5 invisible "
+                           "characters.)\n\n```text\n");
+    CHECK_CONTAINS(prompt, "it: 2 HTML comments.)\n\n");
+    CHECK_CONTAINS(prompt, "it: 1 HTML comment and 1 invisible character.)\n\n```text\nab\n");
+}
+
 TEST(cuts_a_long_comment)
 {
     auto_free char *lines = repeat("a line\n", LIMIT_COMMENT_BYTES + 700);
