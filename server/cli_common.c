@@ -118,18 +118,18 @@ cli_read_id(const char *text, int64_t *ret_id)
     return false;
 }
 
-/* Characters that change the direction of the text after them: U+200E, U+200F, U+202A to U+202E,
- * U+2066 to U+2069. */
-static bool
+/* Characters that change the direction of the text after them: U+061C, U+200E, U+200F, U+202A to
+ * U+202E, U+2066 to U+2069. The length of one; 0: it is none. */
+static size_t
 turns_text(const char *text)
 {
-    static const char *const marks[] = {"\u200e", "\u200f", "\u202a", "\u202b", "\u202c", "\u202d",
-                                        "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"};
+    static const char *const marks[] = {"\u061c", "\u200e", "\u200f", "\u202a", "\u202b", "\u202c",
+                                        "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"};
 
     for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
         if (str_starts_with(text, marks[i]))
-            return true;
-    return false;
+            return strlen(marks[i]);
+    return 0;
 }
 
 /* Control characters: of ASCII, U+0080 to U+009F, which terminals obey as well, and those that turn
@@ -139,10 +139,11 @@ is_control(const char *text, size_t *ret_bytes)
 {
     const unsigned char first = (unsigned char)text[0];
     const unsigned char second = first ? (unsigned char)text[1] : 0;
+    const size_t mark = turns_text(text);
 
     *ret_bytes = first == 0xC2 && second >= 0x80 && second <= 0x9F ? 2 : 1;
-    if (first == 0xE2 && turns_text(text))
-        *ret_bytes = 3;
+    if (mark > 0)
+        *ret_bytes = mark;
     return first < 0x20 || first == 0x7F || *ret_bytes > 1;
 }
 
