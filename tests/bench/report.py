@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """The figures of a benchmark: each beside its reference of the same run, and its goal.
 
-usage: report.py FILE...      prints what --json of the benchmarks wrote, as one table
+usage: report.py [--json ALL] FILE...      prints what --json of the benchmarks wrote, as one table; and writes it into ALL
 
 A goal that is missed is marked; it is never an error.
 """
+import argparse
 import json
-import sys
 
 HEADS = ("what", "figure", "reference", "ratio", "goal", "")
 
@@ -26,19 +26,21 @@ class Report:
         report.missing("durable, 64 connections / probot", "npm has no network", at_least=3)
 
     A goal is for the ratio to the reference where there is one, else for the figure itself. Without a goal a row
-    only tells. `note` says how the figure was taken, where the name does not."""
+    only tells. `ratio` is given where it is not that of the two figures, but the middle one of pairs taken in turn;
+    `note` says how the figure was taken, where the name does not."""
 
     def __init__(self, group):
         self.group = group
         self.rows = []
 
-    def add(self, what, value, unit, beside=None, at_least=None, at_most=None, note=""):
+    def add(self, what, value, unit, beside=None, at_least=None, at_most=None, ratio=None, note=""):
         name, reference = beside or ("", None)
         if beside and not reference:
             self.missing(what, f"{name} measured nothing", at_least, at_most)
             return
         self.rows.append({"group": self.group, "what": what, "value": value, "unit": unit, "beside": name,
-                          "reference": reference, "ratio": value / reference if beside else None,
+                          "reference": reference,
+                          "ratio": (value / reference if ratio is None else ratio) if beside else None,
                           "at_least": at_least, "at_most": at_most, "note": note})
 
     def missing(self, what, why, at_least=None, at_most=None):
@@ -46,12 +48,16 @@ class Report:
                           "at_least": at_least, "at_most": at_most})
 
     def save(self, path):
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(self.rows, file, indent=1)
-            file.write("\n")
+        save(self.rows, path)
 
     def show(self):
         show(self.rows)
+
+
+def save(rows, path):
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(rows, file, indent=1)
+        file.write("\n")
 
 
 def goal(row):
@@ -100,16 +106,18 @@ def show(rows):
 
 
 def main():
-    if len(sys.argv) < 2:
-        print(__doc__, file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--json", metavar="ALL")
+    options = parser.parse_args()
     rows = []
-    for name in sys.argv[1:]:
+    for name in options.files:
         with open(name, encoding="utf-8") as file:
             rows += json.load(file)
+    if options.json:
+        save(rows, options.json)
     show(rows)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

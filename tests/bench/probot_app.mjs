@@ -1,0 +1,4 @@
+// A probot app whose handler does nothing.
+export default (app) => {
+    app.on("issues.labeled", async () => {});
+};
