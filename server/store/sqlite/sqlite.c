@@ -2,6 +2,7 @@
 #include "server/store/sqlite/sqlite.h"
 
 #include "server/base/clock.h"
+#include "server/store/sqlite/log_file.h"
 
 #define WRITER_PRAGMAS                                                                             \
     "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8192;"
@@ -145,7 +146,8 @@ sqlite_open(const char *path,
     sqlite->db.driver = &sqlite_driver;
     sqlite->role = role;
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    int result = sqlite3_open_v2(path, &sqlite->handle, flags, NULL);
+    const char *vfs = role == CONNECTION_WRITER ? log_file_vfs() : NULL;
+    int result = sqlite3_open_v2(path, &sqlite->handle, flags, vfs);
     if (!result)
         result = configure(sqlite);
     if (result)
