@@ -224,7 +224,7 @@ process_open(const struct process_options *options, struct process **ret_process
         r = take_lock(process, state_dir, err);
     if (!r && options->works)
         r = find_runner(&process->runner_path, err);
-    if (!r)
+    if (!r && options->works) /* it reads all certificates of the system */
         r = repo_init(settings->github.ca_file, err);
     if (!r)
         r = stop_new(&process->app.stop, err);
