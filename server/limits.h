@@ -10,7 +10,7 @@
 #define LIMIT_SPOOL_ALL_BYTES (512 * 1024 * 1024)    /* of all these files together; over it: 503 */
 #define LIMIT_SPOOL_SENDER_BYTES (128 * 1024 * 1024) /* of those of one address, unless it is a proxy's */
 #define LIMIT_SPOOL_RESERVE_BYTES (64 * 1024 * 1024) /* of their disk: free for the store, whoever sends */
-#define LIMIT_REQUEST_HEAD_BYTES (32U * 1024)
+#define LIMIT_REQUEST_HEAD_BYTES (16U * 1024) /* platforms send 1 to 2 KB */
 #define LIMIT_CONNECTIONS 1024U
 #define LIMIT_CONNECTIONS_PER_ADDRESS 256U
 #define LIMIT_IDLE_SECONDS 60U                 /* keep-alive between requests */

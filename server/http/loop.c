@@ -24,8 +24,9 @@
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 /* Room for the head and its bookkeeping (see MAX_FIELDS in head.c), and then still for reading the
- * body through. No more than that: libmicrohttpd clears all of it after each request. */
-#define CONNECTION_MEMORY_BYTES (LIMIT_REQUEST_HEAD_BYTES + 8U * 1024)
+ * body through, half of it at a time: a usual delivery comes in one piece. No more than that:
+ * libmicrohttpd clears all of it after each request. */
+#define CONNECTION_MEMORY_BYTES (LIMIT_REQUEST_HEAD_BYTES + 16U * 1024)
 
 #define ACCEPTS_PER_TURN 8
 #define ACCEPT_PAUSE_MS 100
