@@ -1,11 +1,13 @@
 /* See sqlite.h: connections, transactions and upkeep. Statements are in sqlite_stmt.c. */
 #include "server/store/sqlite/sqlite.h"
 
+#include <pthread.h>
+
 #include "server/base/clock.h"
 #include "server/store/sqlite/log_file.h"
 
 #define WRITER_PRAGMAS                                                                             \
-    "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8192;"
+    "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -4096;"
 #define READER_PRAGMAS "PRAGMA query_only = ON;"
 #define UPKEEP_PRAGMAS "PRAGMA synchronous = FULL;"
 
@@ -133,16 +135,25 @@ configure(struct sqlite *sqlite)
     return result;
 }
 
+/* Its statistics of memory, which nobody asks for, take a lock at each allocation. */
+static void
+set_up_library(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int
 sqlite_open(const char *path,
             enum connection_role role,
             struct sqlite **ret_sqlite,
             struct err *err)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     AUTO(sqlite_close) struct sqlite *sqlite = calloc(1, sizeof(*sqlite));
     if (!sqlite)
         return err_set(err, ERR_NOMEM, "out of memory");
 
+    (void)pthread_once(&once, set_up_library);
     sqlite->db.driver = &sqlite_driver;
     sqlite->role = role;
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
