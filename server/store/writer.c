@@ -16,6 +16,10 @@
 #define QUEUE_JOBS                                                                                 \
     4096 /* submitted and not begun; those who wait for their answer are not counted */
 
+/* What so many usual deliveries change fits the writer's cache; and the first of a longer queue
+ * need not wait for the last. */
+#define BATCH_JOBS 200
+
 struct job {
     struct job *next;
     store_fn fn;
@@ -185,16 +189,22 @@ answer(struct job *jobs)
     }
 }
 
-/* Everything that is queued, after waiting for the first; NULL: stopped, and nothing is left. */
+/* What is queued, after waiting for the first; NULL: stopped, and nothing is left. */
 static struct job *
 take_batch(struct writer *writer)
 {
     pthread_mutex_lock(&writer->lock);
     while (!writer->first && !writer->stop)
         pthread_cond_wait(&writer->wake, &writer->lock);
-    struct job *jobs = TAKE(writer->first);
-    writer->last = &writer->first;
-    writer->submitted_count = 0;
+    struct job *jobs = writer->first;
+    struct job **rest = &jobs;
+    for (size_t i = 0; *rest && i < BATCH_JOBS; i++) {
+        writer->submitted_count -= (*rest)->submitted;
+        rest = &(*rest)->next;
+    }
+    writer->first = TAKE(*rest);
+    if (!writer->first)
+        writer->last = &writer->first;
     pthread_mutex_unlock(&writer->lock);
     return jobs;
 }

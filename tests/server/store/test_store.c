@@ -353,6 +353,31 @@ TEST(what_queues_up_during_one_commit_is_the_next_one)
     fixture_done(&f);
 }
 
+TEST(a_long_queue_is_several_commits_in_its_order)
+{
+    enum { COUNT = 500 };
+    struct fixture f;
+    struct gate gate;
+
+    fixture_make_dir(&f);
+    gate_init(&gate);
+    struct store *store = open_store(&f);
+    const int before = count_commits(&f);
+    struct submission *submissions = make_submissions(COUNT, &gate);
+    store_submit(store, wait_at_gate, gate_done, &gate);
+    gate_await_writer(&gate);
+    for (size_t i = 0; i < COUNT; i++)
+        store_submit(store, fixture_insert, submission_done, &submissions[i]);
+    gate_open(&gate);
+    gate_await(&gate, COUNT + 1);
+    CHECK_INT(count_commits(&f) - before, 3);
+    for (size_t i = 0; i < COUNT; i++)
+        CHECK_INT(submissions[i].insertion.id, i + 1);
+    free(submissions);
+    store_close(store);
+    fixture_done(&f);
+}
+
 enum { CALLERS = 16, CALLS = 40 };
 
 struct caller {
