@@ -23,6 +23,8 @@ struct sandbox {
     char commit[65]; /* the same */
     char merged[65]; /* what sandbox_merge() took in; "" nothing */
     char files[65];  /* the work tree when it was last remembered or exported; "" before */
+    char made[65];   /* the work tree as it was checked out; "" it takes a look to tell */
+    bool touched;    /* something was done in it since, which may have changed files */
     char *setup;     /* what it differed in from the commit when it was remembered, as `git
                         diff-tree -r` tells; or NULL */
     uint64_t file_bytes;

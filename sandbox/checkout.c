@@ -10,6 +10,7 @@
 
 #define BRANCH_BYTES 200U
 #define CONFLICTS_BYTES (64U * 1024)
+#define TREE_BYTES 256U
 
 bool
 checkout_is_object_name(const char *text)
@@ -74,16 +75,31 @@ run_step(struct sandbox *sandbox,
     return box_execute_own(sandbox, &command, doing, 0, output, err);
 }
 
+/* The tree that the step printed, if it did. */
+static void
+note_tree(struct sandbox *sandbox, const char *printed)
+{
+    char tree[sizeof(sandbox->made)];
+
+    (void)snprintf(tree, sizeof(tree), "%.*s", (int)strcspn(printed, "\n"), printed);
+    if (checkout_is_object_name(tree))
+        memcpy(sandbox->made, tree, sizeof(tree));
+}
+
 int
 checkout_make(struct sandbox *sandbox, const struct sandbox_spec *spec, struct err *err)
 {
-    const int result = str_set(&sandbox->branch, spec->branch, err);
+    AUTO_DONE(strbuf_done) struct strbuf printed = STRBUF_INIT(TREE_BYTES);
+    int result = str_set(&sandbox->branch, spec->branch, err);
 
     if (result)
         return result;
     (void)snprintf(sandbox->commit, sizeof(sandbox->commit), "%s", spec->commit);
-    return run_step(sandbox, "DRAFTD_STEP=make", spec->commit, "checking out in the sandbox", NULL,
-                    err);
+    result = run_step(sandbox, "DRAFTD_STEP=make", spec->commit, "checking out in the sandbox",
+                      &printed, err);
+    if (!result)
+        note_tree(sandbox, strbuf_str(&printed));
+    return result;
 }
 
 int
@@ -91,6 +107,8 @@ sandbox_reset(struct sandbox *sandbox, const char *commit, struct err *err)
 {
     if (!checkout_is_object_name(commit))
         return err_set(err, ERR_INVALID, "what to put back is no full object name");
+    if (!sandbox->touched && str_equal(commit, sandbox->commit))
+        return 0;
     return run_step(sandbox, "DRAFTD_STEP=reset", commit, "putting the work tree back", NULL, err);
 }
 
@@ -103,6 +121,7 @@ sandbox_merge(struct sandbox *sandbox, const char *commit, char **ret_conflicts,
     if (!checkout_is_object_name(commit))
         return err_set(err, ERR_INVALID, "what to merge is no full object name");
     (void)snprintf(sandbox->merged, sizeof(sandbox->merged), "%s", commit);
+    sandbox->touched = true;
     const int result = run_step(sandbox, "DRAFTD_STEP=merge", sandbox->commit,
                                 "merging in the sandbox", &output, &fault);
     if (result) {

@@ -265,6 +265,7 @@ sandbox_execute(struct sandbox *sandbox,
                 struct sandbox_result *ret_result,
                 struct err *err)
 {
+    sandbox->touched = true;
     return box_execute(sandbox, command, false, ret_result, err);
 }
 
@@ -375,6 +376,7 @@ sandbox_write_file(struct sandbox *sandbox,
 
     if (result)
         return result;
+    sandbox->touched = true;
     return box_execute_own(
         sandbox,
         &(const struct sandbox_command){.command = strbuf_str(&command), .input = contents},

@@ -46,9 +46,23 @@ take_state(struct sandbox *sandbox, const struct strbuf *state, struct err *err)
     return result;
 }
 
+/* Where nothing was done since the checkout there is nothing to look for: reading each file would
+ * take longer than writing them did. */
+static int
+remember_as_made(struct sandbox *sandbox, struct err *err)
+{
+    const int result = str_set(&sandbox->setup, "", err);
+
+    if (!result)
+        memcpy(sandbox->files, sandbox->made, sizeof(sandbox->files));
+    return result;
+}
+
 int
 sandbox_remember(struct sandbox *sandbox, struct err *err)
 {
+    if (!sandbox->touched && sandbox->made[0])
+        return remember_as_made(sandbox, err);
     auto_free char *commit = str_printf("DRAFTD_COMMIT=%s", sandbox->commit);
     auto_free char *format = str_printf("DRAFTD_FORMAT=%s", checkout_init_format(sandbox->commit));
     struct printed printed = {.state = STRBUF_INIT(STATE_BYTES),

@@ -95,14 +95,25 @@ make_repository()
         git symbolic-ref HEAD "refs/heads/$DRAFTD_BRANCH"
 }
 
-# What an image has in the workspace goes, unless the repository ignores it.
+# Does git write any file otherwise than it is in the repository? Asked of git, for attributes and
+# settings are in many places, of which some are the image's.
+converts()
+{
+    git config --get-regexp '^core\.(autocrlf|eol)$' >/dev/null && return 0
+    git ls-files | git check-attr --stdin eol ident working-tree-encoding filter |
+        sed -e '/: unspecified$/d' -e '/: unset$/d' -e '/: eol: lf$/d' | grep -q .
+}
+
+# What an image has in the workspace goes, unless the repository ignores it. Prints the tree of the
+# files, where that is known without a look at each.
 make()
 {
     mkdir -p "$HOME" "$exchange" &&
         rm -rf .git &&
         make_repository &&
         git reset -q --hard &&
-        git clean -ffdq
+        git clean -ffdq || return
+    converts || git rev-parse "$DRAFTD_COMMIT^{tree}"
 }
 
 # ---- what setup left ----

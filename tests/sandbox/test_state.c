@@ -147,6 +147,57 @@ TEST(files_that_are_put_back_are_not_written_again)
               "made\nhello.txt\n");
 }
 
+TEST(a_file_that_was_put_there_before_is_no_change)
+{
+    struct sandbox_export export;
+    struct err err = {0};
+
+    fixture_begin();
+    struct sandbox *const sandbox = fixture_open_plain();
+    CHECK_OK(sandbox_write_file(sandbox, SANDBOX_WORKSPACE "/made", bytes_of_str("made"), &err),
+             err);
+    CHECK_OK(sandbox_remember(sandbox, &err), err);
+    CHECK_INT(export_to_nowhere(sandbox, &export, &err), ERR_NOTFOUND);
+}
+
+TEST(a_work_tree_is_remembered_as_it_was_checked_out)
+{
+    static const struct {
+        const char *attributes;
+        const char *expected;
+    } cases[] = {
+        {"*.txt text", "h e l l o \\n"},
+        {"*.txt eol=crlf", "h e l l o \\r \\n"},
+        {"* eol=lf\n*.txt ident eol=crlf", "h e l l o \\r \\n"},
+        {"[attr]dos eol=crlf\n*.txt dos", "h e l l o \\r \\n"},
+    };
+
+    static const char look[] = "od -An -c hello.txt | tr -s ' ' | sed 's/^ //; s/ $//'";
+    struct err err = {0};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char command[1024];
+
+        fixture_begin();
+        snprintf(command, sizeof(command),
+                 "cd %s && rm -rf w && git clone -q ../mirror.git w && cd w && printf '%s\\n' "
+                 ">.gitattributes && git add -A && git -c user.name=t -c user.email=t@t commit -q "
+                 "-m c && git push -q origin HEAD:refs/draftd/%zu && git rev-parse HEAD",
+                 fixture_directory(), cases[i].attributes, i);
+        struct sandbox_spec spec = fixture_spec();
+        auto_free char *commit = str_dup(fixture_shell(command));
+        spec.commit = commit;
+        struct sandbox *const sandbox = fixture_open(&spec);
+        CHECK_OK(sandbox_remember(sandbox, &err), err);
+        CHECK_OK(sandbox_reset(sandbox, commit, &err), err);
+        fixture_run("echo x >>hello.txt; rm -rf dir; touch new");
+        CHECK_OK(sandbox_reset(sandbox, commit, &err), err);
+        auto_free char *expected = str_printf("%s\n", cases[i].expected);
+        CHECK_STR(fixture_run(look)->output, expected);
+        CHECK_STR(fixture_run("ls -d new dir/a 2>/dev/null")->output, "dir/a\n");
+    }
+}
+
 TEST(more_names_than_can_be_kept_are_refused)
 {
     struct err err = {0};
