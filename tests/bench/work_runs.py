@@ -157,7 +157,7 @@ class Draft(Row):
 
     def report(self, report):
         report.add("delivery to draft, agent and checks that take no time", self.middle("draft"), "ms", at_most=1000,
-                   note=f"of it to the claim {self.middle('claimed'):.0f}; a repository of four files")
+                   note=f"to the claim {self.middle('claimed'):.0f}, to the end of the run {self.middle('ended'):.0f}; a repository of four files")
 
     def stop(self):
         self.child.stdin.close()

@@ -5,7 +5,7 @@ import subprocess
 import time
 import urllib.request
 
-from daemon import Draftd
+from daemon import Draftd, git
 
 KEPT = {"a thousand": 1000, "a million": 1_000_000}
 CLAIMS = 300
@@ -19,7 +19,8 @@ class Kept:
     @classmethod
     def get(cls, options, name):
         if name not in cls.made:
-            daemon = Draftd(options, f"kept-{KEPT[name]}", {"demo/hot": options.dir}, "true")
+            git("init", "-q", "--bare", f"{options.dir}/hot.git")
+            daemon = Draftd(options, f"kept-{KEPT[name]}", {"demo/hot": f"{options.dir}/hot.git"}, "true")
             os.makedirs(f"{daemon.dir}/state", mode=0o700)
             options.inside("fill", f"{daemon.dir}/state/draftd.db", str(KEPT[name]))
             cls.made[name] = daemon
