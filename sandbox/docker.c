@@ -22,7 +22,8 @@
 #define CALL_TIMEOUT_MS (30 * MS_PER_SECOND)
 #define REMOVE_TIMEOUT_MS (5 * MS_PER_SECOND) /* what is left is found later by its label */
 #define REMOVE_TRIES 20
-#define REMOVE_PAUSE_MS 50
+#define REMOVE_PAUSE_MS 5 /* before the second try, and twice as long before each further one */
+#define REMOVE_PAUSE_MOST_MS 50
 #define ARCHIVE_BYTES 4096U
 
 struct docker {
@@ -329,11 +330,14 @@ docker_start(void *state, const char *id, struct err *err)
                    "starting a container", err);
 }
 
-/* Podman may say 500 (device busy) about a container that it then removes nevertheless, and Docker
- * 409 while it is at it: what counts is that it is gone. */
+/* Podman may say 500 (device busy) about a container that it then removes nevertheless, or that it
+ * cannot kill one that ended just then, and Docker 409 while it is at it: what counts is that it is
+ * gone. */
 static int
 docker_remove(void *state, const char *id, struct err *err)
 {
+    int64_t pause_ms = REMOVE_PAUSE_MS;
+
     for (int tries = 1;; tries++) {
         AUTO_DONE(web_answer_done) struct web_answer answer = {0};
         const struct call call = {
@@ -349,7 +353,8 @@ docker_remove(void *state, const char *id, struct err *err)
             return 0;
         if (tries == REMOVE_TRIES)
             return refused(&answer, ERR_UNAVAILABLE, "removing a container", err);
-        clock_sleep_ms(REMOVE_PAUSE_MS);
+        clock_sleep_ms(pause_ms);
+        pause_ms = pause_ms < REMOVE_PAUSE_MOST_MS / 2 ? 2 * pause_ms : REMOVE_PAUSE_MOST_MS;
     }
 }
 
