@@ -97,6 +97,17 @@ sandbox_image(struct sandbox *sandbox, char ret_id[SANDBOX_IMAGE_BYTES], struct 
 void sandbox_close(struct sandbox *sandbox);
 AUTO_DEFINE(struct sandbox *, sandbox_close)
 
+/* Sandboxes that are being closed; NULL: none. */
+struct sandbox_closing;
+
+/* Close a sandbox on a thread of its own, for an engine takes its time to remove a container. What
+ * runs inside ends no later than with sandbox_close().   Owns: takes `sandbox`; what is added to
+ * *list is the caller's, sandbox_await_closed(). */
+void sandbox_close_aside(struct sandbox *sandbox, struct sandbox_closing **list);
+
+/* Wait until all of them are closed; the list is empty then. */
+void sandbox_await_closed(struct sandbox_closing **list);
+
 /* Receives output as it comes; without bytes when a step was silent for a moment, so that what was
  * gathered can be handed on. Return non-zero to drop the rest of this step's output. */
 typedef int (*sandbox_output_fn)(void *ctx, bool is_stderr, struct bytes output);

@@ -81,7 +81,9 @@ measure_at_origin(struct work *work, struct rounds *rounds, struct err *err)
     r = work_setup(work, box, ROLE_WORK, &failed, err);
     if (r || failed.step != 0)
         return r;
-    return checks_measure_baseline(work, box, rounds->baseline, err);
+    r = checks_measure_baseline(work, box, rounds->baseline, err);
+    sandbox_close_aside(TAKE(box), &work->closing);
+    return r;
 }
 
 static int
@@ -529,6 +531,7 @@ task_make_change(struct work *work, struct err *err)
         return r;
 
     r = work_progress(work, STAGE_EXPORT, work->run->round, err);
-    sandbox_close(TAKE(box)); /* whatever still runs in there has had its time */
+    /* whatever still runs in there has had its time */
+    sandbox_close_aside(TAKE(box), &work->closing);
     return r ? r : accept_change(work, &rounds, err);
 }

@@ -75,6 +75,8 @@ open_and_run(struct work *work,
 
     if (!r && work_goes_on(work))
         r = run_proof(work, box, baseline, proof, &fault);
+    if (box)
+        sandbox_close_aside(TAKE(box), &work->closing);
     if (r == ERR_TIMEOUT || (r == ERR_REMOTE && work->run->attempts >= WORK_TRIES)) {
         r = checks_give_up(work, PHASE_PROOF, 0, proof, err);
         return r ? r : work_flag(work, err, "the proof was cut off: %s", fault.msg);

@@ -71,5 +71,6 @@ task_run(struct work *work, struct err *err)
         r = task_prove(work, err);
     if (!r && work_goes_on(work))
         r = task_publish(work, err);
+    sandbox_await_closed(&work->closing); /* a run that has ended has left nothing behind */
     return r;
 }

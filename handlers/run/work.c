@@ -25,6 +25,7 @@
 void
 work_done(struct work *work)
 {
+    sandbox_await_closed(&work->closing);
     task_free(work->task);
     run_free(work->run);
     repo_free(work->mirror);

@@ -60,6 +60,7 @@ struct work {
     char *summary;                  /* the agent's; or NULL */
     char **flags;                   /* for the top of the draft */
     size_t flag_count;
+    struct sandbox_closing *closing; /* this run's, when it needs them no more */
     bool spent; /* something was executed: this try counts */
     struct ending ending;
 };

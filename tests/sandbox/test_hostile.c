@@ -440,6 +440,25 @@ TEST(an_image_without_git_is_told_as_one)
                             "companions): ");
 }
 
+TEST(sandboxes_are_closed_aside_and_awaited)
+{
+    struct sandbox_closing *closing = NULL;
+    struct err err = {0};
+
+    fixture_begin();
+    const struct sandbox_spec spec = fixture_spec();
+    for (int i = 0; i < 2; i++) {
+        struct sandbox *sandbox = NULL;
+        CHECK_OK(sandbox_open(fixture_host(), &spec, &sandbox, &err), err);
+        sandbox_close_aside(sandbox, &closing);
+    }
+    CHECK(closing);
+    sandbox_await_closed(&closing);
+    CHECK(!closing);
+    CHECK_INT(containers_left(), 0);
+    sandbox_await_closed(&closing);
+}
+
 int
 main(int argc, char **argv)
 {
