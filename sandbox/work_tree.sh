@@ -13,6 +13,7 @@ workspace=@SANDBOX_WORKSPACE@
 objects=@SANDBOX_OBJECTS@
 exchange=@SANDBOX_EXCHANGE@
 own=/tmp/draftd-own # a repository for the time of a step
+known=/tmp/draftd-known # the index of such a one: what the last step knew of the files
 
 # ---- a repository of our own ----
 #
@@ -51,10 +52,37 @@ use_own()
     export GIT_ALTERNATE_OBJECT_DIRECTORIES="$objects"
 }
 
+# Put the tree $1 into the index. What an earlier step knew of files is taken over where they are the
+# same in the tree, so that only what changed since is read. (What an agent forges there hides changes
+# of its own, and from a commit that is proven without them.)
+load_tree()
+{
+    if [ -f "$known" ] && [ ! -L "$known" ] && mv "$known" "$own/index" 2>/dev/null &&
+        git read-tree -m "$1" 2>/dev/null; then
+        return
+    fi
+    rm -rf "$own/index" && git read-tree "$1"
+}
+
+# Keep what the index $1 knows of the files, with its time: git distrusts what is not older.
+keep_known()
+{
+    rm -rf "$known"
+    cp -p "$1" "$known" 2>/dev/null || rm -f "$known"
+}
+
 # From here on line ends are what the repository's attributes make of them.
 heed_attributes()
 {
     rm -f "$own/info/attributes"
+}
+
+# `git add` takes every file for changed that was written in the index's own second, and writes its
+# object anew. What was refreshed just now is not to be doubted so: let the index seem to be of later,
+# for as long.
+trust_index()
+{
+    if touch -r "$own/index" "$own/time" 2>/dev/null; then touch -t 203701010000 "$own/index"; fi
 }
 
 # Take all files that are not ignored into the index; $left: what git said of those that it could
@@ -63,10 +91,12 @@ heed_attributes()
 take()
 {
     git update-index -q --refresh >/dev/null 2>&1 || :
+    trust_index
     if ! left=$(git add -A . 2>&1) || [ -n "$left" ]; then
         chmod -R u+rwX . 2>/dev/null || :
         if left=$(git add -A --ignore-errors . 2>&1); then left=; fi
     fi
+    [ ! -e "$own/time" ] || touch -r "$own/time" "$own/index"
 }
 
 # Lines of `git diff-tree -r`: their newer side, or their older one, as `git update-index
@@ -113,7 +143,10 @@ make()
         make_repository &&
         git reset -q --hard &&
         git clean -ffdq || return
-    converts || git rev-parse "$DRAFTD_COMMIT^{tree}"
+    if ! converts; then
+        keep_known .git/index
+        git rev-parse "$DRAFTD_COMMIT^{tree}"
+    fi
 }
 
 # ---- what setup left ----
@@ -126,9 +159,10 @@ remember()
     no_home
     open_own
     use_own
-    git read-tree "$DRAFTD_COMMIT"
+    load_tree "$DRAFTD_COMMIT"
     take
     tree=$(git write-tree --missing-ok)
+    keep_known "$own/index"
     printf '%s\n' "$tree"
     git diff-tree -r "$DRAFTD_COMMIT" "$tree"
     rm -rf "$own"
@@ -143,13 +177,14 @@ restore_files()
 (
     [ -n "$DRAFTD_FILES" ] || exit 1
     no_home
-    open_own && use_own && git read-tree "$DRAFTD_FILES" || exit 1
+    open_own && use_own && load_tree "$DRAFTD_FILES" || exit 1
     take
     {
         git diff-index --cached "$DRAFTD_FILES" | sed -n 's/^:000000 160000 [^	]*	//p'
         git ls-files -o --directory --no-empty-directory --exclude-standard
     } | while IFS= read -r path; do rm -rf "./$path"; done
-    git read-tree --reset -u "$DRAFTD_FILES"
+    git read-tree --reset -u "$DRAFTD_FILES" || exit 1
+    keep_known "$own/index"
 )
 
 plain_git()
@@ -243,13 +278,14 @@ find_head()
 # not lost from sight.
 look_at_files()
 {
-    git read-tree "$DRAFTD_BASE"
+    load_tree "$DRAFTD_BASE"
     printf '%s\n' "$setup" | entries | git update-index --index-info
     before=$(git write-tree --missing-ok)
     git diff-tree -r --diff-filter=A "$before" "$head" | entries | git update-index --index-info
     take
     case $left in *'No space left'*) printf '%s\n' "$left" >&2; exit 1 ;; esac
     files=$(git write-tree --missing-ok)
+    keep_known "$own/index"
     git diff-tree -r "$before" "$files" >"$own/touched"
     git diff-tree -r --name-only -z --diff-filter=d "$before" "$files" >"$own/paths"
 }

@@ -61,7 +61,7 @@ def source_files(count=4400, total=30_000_000):
     for i, size in enumerate(sizes):
         text = "".join(f"{chance.choice(words)} {chance.choice(words)} {chance.random():.6f};\n"
                        for _ in range(int(size * scale / 23) + 1))
-        yield f"part{i % 17}/area{i % 213}/file{i}.c", text
+        yield f"part{i % 17}/area{i // 17 % 24}/file{i}.c", text
 
 
 def make_repository(work, files):

@@ -50,7 +50,7 @@ class Push:
         self.count += 1
         git("-C", self.work, "checkout", "-q", "-B", "change", "main")
         for i in range(3):
-            with open(f"{self.work}/part{i}/area{i}/file{i}.c", "a", encoding="ascii") as file:
+            with open(f"{self.work}/part{i}/area0/file{i}.c", "a", encoding="ascii") as file:
                 file.write(f"change {self.count} {i}\n")
             git("-C", self.work, "commit", "-q", "-a", "-m", f"Change {self.count}, {i}")
         return git("-C", self.work, "rev-parse", "change")
