@@ -76,6 +76,7 @@ def make_repository(work, files):
 
 def publish(work, bare):
     git("clone", "-q", "--bare", work, bare)
+    git("-C", bare, "repack", "-a", "-d", "-q") # as a server keeps it
     return bare
 
 
