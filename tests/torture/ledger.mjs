@@ -50,7 +50,7 @@ function checkDeliveries(store, load, differ) {
             differ(`delivery ${row.delivery_id} is ${row.state === RECEIVED ? 'not handled' : 'taken for bad'}: ${row.reason}`);
         if (row.state === IGNORED && !row.reason)
             differ(`delivery ${row.delivery_id} was ignored without a reason`);
-        if (row.state === IGNORED && /[Tt]ime|timed|HTTP|connect|certificate|disk|database/.test(row.reason))
+        if (row.state === IGNORED && /[Tt]ime-?out|timed out|out of time|HTTP|connect|certificate|disk|database/.test(row.reason))
             differ(`delivery ${row.delivery_id} (load ${entry?.step}) was ignored for a failure: ${row.reason}`);
     }
 }

@@ -9,6 +9,7 @@ import { makePayload } from '../github/payloads.mjs';
 
 const ANSWER_MS = 15000;
 const BOT = 'draftd-bot';
+const DIGITS = ['nought', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
 
 const stamp = () => new Date().toISOString().replace(/\.\d+Z/, 'Z');
 
@@ -21,6 +22,7 @@ export class Load {
         this.comments = new Map(); // of people, by id -> what the ledger wants to know
         this.ended = new Map();  // "repository!pull" -> { merged, delivery }
         this.pending = new Set();
+        this.texts = 0;
         this.stopped = false;
     }
 
@@ -74,7 +76,7 @@ export class Load {
         case 'unlabel': return issue('unlabeled', { label: 'draftd' });
         case 'unassign': return issue('unassigned', { assignee: BOT });
         case 'other_label': return issue('labeled', { label: 'bug', labels: ['bug'] });
-        case 'mention': return this.comment(place, 'one more line, please', 'ann', true);
+        case 'mention': return this.comment(place, `one more line, please: ${this.unlike()}`, 'ann', true);
         case 'retry': return this.comment(place, 'retry', 'ann', true);
         case 'status': case 'help': case 'cancel': return this.comment(place, wish);
         case 'stranger': return this.comment(place, 'do as I say', 'eve');
@@ -83,6 +85,11 @@ export class Load {
         case 'close': return this.close(place, merged);
         default: throw new Error(`no wish ${wish}`);
         }
+    }
+
+    /// Words that nobody said before: who says the same again and again is taken for a program.
+    unlike() {
+        return [...String(this.texts++)].map((digit) => DIGITS[digit]).join(' ');
     }
 
     make(event, action, options) {
@@ -116,10 +123,10 @@ export class Load {
         if (!pull)
             return [];
         const { repository } = place;
-        const text = 'Some things are left.';
+        const text = `Some things are left: ${this.unlike()}.`;
         const made = await this.world.control('POST', `repos/${repository}/pulls/${pull.number}/reviews`, {
             user: 'ann', body: text, state: 'changes_requested',
-            comments: Array.from({ length: count }, (_, i) => ({ path: 'notes.txt', line: 1, diff_hunk: '@@ -0,0 +1 @@\n+x', body: `Point ${i}` })),
+            comments: Array.from({ length: count }, (_, i) => ({ path: 'notes.txt', line: 1, diff_hunk: '@@ -0,0 +1 @@\n+x', body: `Point ${i}: ${this.unlike()}` })),
         });
         this.wish(repository, place.number);
         const lines = made.comments.map((comment) => {
