@@ -23,11 +23,13 @@ fails(void)
 {
     const int left = __atomic_load_n(&countdown, __ATOMIC_SEQ_CST);
 
-    if (left <= 0 && !(lasting && left < 0))
+    const bool lasts = __atomic_load_n(&lasting, __ATOMIC_SEQ_CST);
+
+    if (left <= 0 && !(lasts && left < 0))
         return false;
     if (left > 0 && __atomic_sub_fetch(&countdown, 1, __ATOMIC_SEQ_CST) != 0)
         return false;
-    __atomic_store_n(&countdown, lasting ? -1 : 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&countdown, lasts ? -1 : 0, __ATOMIC_SEQ_CST);
     __atomic_add_fetch(&failed, 1, __ATOMIC_SEQ_CST);
     return true;
 }
@@ -36,7 +38,7 @@ static void
 fail_from(int nth, bool all_after)
 {
     __atomic_store_n(&failed, 0, __ATOMIC_SEQ_CST);
-    lasting = all_after;
+    __atomic_store_n(&lasting, all_after, __ATOMIC_SEQ_CST);
     __atomic_store_n(&countdown, nth, __ATOMIC_SEQ_CST);
 }
 
