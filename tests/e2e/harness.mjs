@@ -2,16 +2,17 @@
 // over HTTPS, and repositories made for the test at hand.
 //
 // Environment: DRAFTD_TEST_ENGINE (socket of a Docker-compatible engine that has the image draftd-test),
-// DRAFTD (the program; its runner lies beside it as built).
+// DRAFTD (the program; its runner lies beside it as built). Optional: DRAFTD_TEST_LOGS (a directory where logs of draftd
+// are kept, a file for each file of tests), DRAFTD_TEST_VERBOSE (they go to standard error).
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { createHmac, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request as plainRequest } from 'node:http';
 import { request } from 'node:https';
 import { createInterface } from 'node:readline';
 import { after } from 'node:test';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -20,6 +21,7 @@ const github_dir = join(here, '..', 'github');
 
 export const engine = process.env.DRAFTD_TEST_ENGINE;
 export const draftd = process.env.DRAFTD;
+const logs = process.env.DRAFTD_TEST_LOGS;
 export { assert, sleep };
 
 if (!engine || !draftd)
@@ -184,6 +186,8 @@ export class World {
             this.log += text;
             if (process.env.DRAFTD_TEST_VERBOSE)
                 process.stderr.write(text);
+            if (logs)
+                appendFileSync(join(logs, `${basename(process.argv[1] ?? 'draftd', '.test.mjs')}-${process.pid}.log`), text);
         });
         const begin = this.log.length;
         const ended = this.exited.then((how) => {
