@@ -274,11 +274,10 @@ owe_comment(struct db *db,
     auto_free char *thread =
         task ? str_dup(task->thread)
              : str_printf("%s:%s#%" PRId64, platform, event->repository, event->number);
-    int r = 0;
 
     if (!thread || (event->draft && !target))
         return err_set(err, ERR_NOMEM, "out of memory");
-    r = check_unanswered(db, id, text, err);
+    int r = check_unanswered(db, id, text, err);
     if (!r)
         r = loops_check_answers(db, id, thread, now_ms, err);
     if (r)

@@ -31,13 +31,28 @@ append_marker(struct strbuf *buf, int64_t task, const char *instance, const char
     strbuf_add_str(buf, " -->\n");
 }
 
+/* The first line of an answer. */
+static void
+begin_answer(struct strbuf *buf, const struct report_answer_input *input)
+{
+    append_marker(buf, input->task ? input->task->id : 0, input->instance, input->question);
+}
+
+static void
+append_not_done(struct strbuf *buf, const char *reason)
+{
+    strbuf_add_str(buf, "**Not done**: ");
+    report_append_inline(buf, reason, REASON_BYTES);
+    strbuf_add_str(buf, ".\n");
+}
+
 int
 report_help(const struct report_answer_input *input, char **ret_text, struct err *err)
 {
     AUTO_DONE(strbuf_done) struct strbuf buf = STRBUF_INIT(REPORT_BYTES);
     const char *name = input->bot_name;
 
-    append_marker(&buf, input->task ? input->task->id : 0, input->instance, input->question);
+    begin_answer(&buf, input);
     strbuf_addf(
         &buf,
         "| to | write, at the beginning of a line |\n|---|---|\n"
@@ -59,7 +74,7 @@ report_status_answer(const struct report_answer_input *input, char **ret_text, s
     AUTO_DONE(strbuf_done) struct strbuf buf = STRBUF_INIT(REPORT_BYTES);
     const struct task *task = input->task;
 
-    append_marker(&buf, task ? task->id : 0, input->instance, input->question);
+    begin_answer(&buf, input);
     if (!task) {
         strbuf_add_str(&buf, "Nothing was asked of draftd here so far.\n");
         return strbuf_take(&buf, ret_text, err);
@@ -85,7 +100,7 @@ report_refusal(const struct report_answer_input *input, char **ret_text, struct 
 {
     AUTO_DONE(strbuf_done) struct strbuf buf = STRBUF_INIT(REPORT_BYTES);
 
-    append_marker(&buf, 0, input->instance, input->question);
+    begin_answer(&buf, input);
     strbuf_addf(&buf,
                 "draftd works on pull requests that it opened itself, and this is not one of them. "
                 "To have something done, mention `@%s` in an issue, or give an issue the label "
@@ -102,10 +117,8 @@ report_decline(const struct report_answer_input *input,
 {
     AUTO_DONE(strbuf_done) struct strbuf buf = STRBUF_INIT(REPORT_BYTES);
 
-    append_marker(&buf, input->task->id, input->instance, input->question);
-    strbuf_add_str(&buf, "**Not done**: ");
-    report_append_inline(&buf, reason, REASON_BYTES);
-    strbuf_add_str(&buf, ".\n");
+    begin_answer(&buf, input);
+    append_not_done(&buf, reason);
     return strbuf_take(&buf, ret_text, err);
 }
 
@@ -134,9 +147,7 @@ append_outcome(struct strbuf *buf, const struct run *run)
     case OUTCOME_HELD:
     case OUTCOME_FAILED:
     case OUTCOME_CANCELED:
-        strbuf_add_str(buf, "**Not done**: ");
-        report_append_inline(buf, run->reason ? run->reason : "the run ended early", REASON_BYTES);
-        strbuf_add_str(buf, ".\n");
+        append_not_done(buf, run->reason ? run->reason : "the run ended early");
         return;
     }
 }

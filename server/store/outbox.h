@@ -55,8 +55,8 @@ struct outbox_new {
 MUST_CHECK int
 outbox_put(struct db *db, const struct outbox_new *message, int64_t now_ms, struct err *err);
 
-/* Is or was a message of this kind about the task (0: about none) owed whose text begins with `beginning`? Sent ones
- * are known as long as they are kept. */
+/* Is or was a message of this kind about the task (0: about none) owed whose text begins with
+ * `beginning`? Sent ones are known as long as they are kept. */
 MUST_CHECK int outbox_was_put(struct db *db,
                               int64_t task,
                               enum outbox_kind kind,
