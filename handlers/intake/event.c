@@ -26,6 +26,18 @@ event_kind_verb(enum event_kind kind, bool done)
     return done ? "ignored" : "ignore";
 }
 
+const char *
+event_ref(const struct event *event)
+{
+    return event->remark ? event->remark->ref : NULL;
+}
+
+bool
+event_has_words(const struct event *event)
+{
+    return event->remark && event->remark->text[0];
+}
+
 void
 event_free(struct event *event)
 {

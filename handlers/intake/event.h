@@ -48,6 +48,12 @@ struct event {
 /* What is to be done about an event of this kind, or was: "start", "cancelled", ... */
 const char *event_kind_verb(enum event_kind kind, bool done);
 
+/* The platform's name for what was said, as remark.ref; NULL where nothing was said. */
+const char *event_ref(const struct event *event);
+
+/* Does it say more than that the bot is wanted? */
+bool event_has_words(const struct event *event);
+
 void event_free(struct event *event);
 AUTO_DEFINE(struct event *, event_free)
 

@@ -10,6 +10,8 @@
 #include "server/store/run.h"
 #include "server/store/task.h"
 
+#include <inttypes.h>
+
 /* What the event asks of a task that is there. */
 static int
 change_known(struct db *db,
@@ -24,7 +26,8 @@ change_known(struct db *db,
                                      .instruction = event->instruction,
                                      .agent = event->agent,
                                      .branch = event->branch,
-                                     .happened_ms = event->happened_ms};
+                                     .happened_ms = event->happened_ms,
+                                     .ref = event_ref(event)};
 
     switch (event->kind) {
     case EVENT_START:
@@ -66,8 +69,7 @@ tell_live_run(struct db *db,
     struct err fault;
     const int r = run_latest(db, task->id, &run, &fault);
 
-    if (r || run->state == RUN_ENDED || run->cancel_requested || !event->remark ||
-        !event->remark->text[0])
+    if (r || run->state == RUN_ENDED || run->cancel_requested || !event_has_words(event))
         return ERR_CONFLICT; /* as err says already */
     return follow_up_remark(db, app, task, event, now_ms, err);
 }
@@ -87,6 +89,18 @@ answer_stranger(struct db *db,
     if (!event->number || (!asks && !wishes))
         return ERR_NOTFOUND; /* as err says already */
     return follow_up_answer(db, app, platform, NULL, event, now_ms, err);
+}
+
+/* The same words are told of in more than one delivery, and long after. */
+static int
+check_unheard(struct db *db, const struct task *task, const struct event *event, struct err *err)
+{
+    const char *ref = event_ref(event);
+    bool heard = false;
+    const int r = ref ? run_heard(db, task->id, ref, &heard, err) : 0;
+
+    return !r && heard ? err_set(err, ERR_CONFLICT, "task %" PRId64 " knows %s already", task->id, ref)
+                       : r;
 }
 
 /* An echo of ours is nothing new, and gets no answer that could be echoed again. Is it enough, the
@@ -130,6 +144,8 @@ event_apply(struct db *db,
     if (event->kind == EVENT_NOTICE)
         return notice_take(db, app, platform, event, now_ms, err);
     int r = follow_up_find(db, platform, event, &task, err);
+    if (!r)
+        r = check_unheard(db, task, event, err);
     if (!r)
         r = check_loops(db, app, task, event, now_ms, err);
     if (r && r != ERR_NOTFOUND)

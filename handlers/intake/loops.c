@@ -57,17 +57,16 @@ words_of(const struct event *event)
     return event->remark->kind == REMARK_CI ? NULL : event->remark->text;
 }
 
+/* `words`: of append_words(). None are the same as no others. */
 static bool
-has_same_words(const char *one, const char *other)
+has_words(const char *text, const struct strbuf *words)
 {
-    AUTO_DONE(strbuf_done) struct strbuf a = STRBUF_INIT(LIMIT_TEXT_BYTES);
-    AUTO_DONE(strbuf_done) struct strbuf b = STRBUF_INIT(LIMIT_TEXT_BYTES);
+    AUTO_DONE(strbuf_done) struct strbuf own = STRBUF_INIT(LIMIT_TEXT_BYTES);
 
-    if (!one || !other)
+    if (!text || words->len == 0)
         return false;
-    append_words(&a, one, "", false);
-    append_words(&b, other, "", false);
-    return strbuf_ok(&a) && strbuf_ok(&b) && a.len > 0 && str_equal(strbuf_str(&a), strbuf_str(&b));
+    append_words(&own, text, "", false);
+    return strbuf_ok(&own) && str_equal(strbuf_str(&own), strbuf_str(words));
 }
 
 /* ---- echoes ---- */
@@ -144,19 +143,19 @@ loops_check_answers(
 
 /* Was this run begun, or was a remark given to it, by the same words in the same place? */
 static bool
-was_asked(const struct run *run, const struct remark_list *remarks, const struct event *event)
+was_asked(const struct run *run,
+          const struct remark_list *remarks,
+          const struct event *event,
+          const struct strbuf *words)
 {
     const struct remark *said = event->remark;
-    const char *words = words_of(event);
 
-    if (run->trigger_ms == event->happened_ms && event->happened_ms)
-        return false; /* it is this very event, told twice */
-    if (str_equal(run->trigger_actor, event->actor) && has_same_words(run->instruction, words))
+    if (str_equal(run->trigger_actor, event->actor) && has_words(run->instruction, words))
         return true;
     for (size_t i = 0; i < remarks->count; i++) {
         const struct remark *known = remarks->items[i];
         if (known->run != run->id || !str_equal(known->actor, event->actor) ||
-            !has_same_words(known->text, words) || (said && str_equal(known->ref, said->ref)))
+            !has_words(known->text, words))
             continue;
         if (!said || (!known->target && !said->target) || str_equal(known->target, said->target))
             return true;
@@ -173,12 +172,18 @@ check_repeats(struct db *db,
               struct err *err)
 {
     AUTO_DONE(remark_list_done) struct remark_list remarks = {0};
+    AUTO_DONE(strbuf_done) struct strbuf words = STRBUF_INIT(LIMIT_TEXT_BYTES);
+    const char *text = words_of(event);
     size_t count = 0;
-    const int r = remark_list_of_task(db, task->id, &remarks, err);
 
+    if (text)
+        append_words(&words, text, "", false);
+    if (!strbuf_ok(&words) || words.len == 0)
+        return 0;
+    const int r = remark_list_of_task(db, task->id, &remarks, err);
     for (size_t i = 0; !r && i < runs->count; i++)
         count += runs->items[i]->created_ms > now_ms - MS_PER_DAY &&
-                 was_asked(runs->items[i], &remarks, event);
+                 was_asked(runs->items[i], &remarks, event, &words);
     return r || count < MOST_REPEATS
                ? r
                : err_set(err, ERR_CONFLICT,

@@ -36,14 +36,19 @@ insert_task(struct db *db,
     return task_insert(db, &task, now_ms, ret_task, err);
 }
 
-/* Is a wish the one that this ended run was about? By the platform's clock until it was taken back,
- * else by ours, which is finer, until the run ended: if ours was wrong then, the wish that began
- * the run is still known, and one that is newer is still heard. */
+/* Is a wish the one that this ended run was about? By the platform's clock until it was taken back.
+ * What is said in words is known by its name (run_heard), and was not heard yet. A label has none:
+ * it is ours, which is finer than the platform's clock, until the run ended; if ours was wrong
+ * then, the wish that began the run is still known, and one that is newer is still heard. */
 static bool
-is_settled(const struct run *run, int64_t happened_ms, int64_t now_ms)
+is_settled(const struct run *run, const struct event *event, int64_t now_ms)
 {
+    const int64_t happened_ms = event->happened_ms;
+
     if (run->cancel_ms)
         return happened_ms < run->cancel_ms;
+    if (event_has_words(event))
+        return false;
     if (happened_ms <= run->trigger_ms)
         return true;
     return run->finished_ms <= now_ms &&
@@ -68,7 +73,7 @@ check_is_new(struct db *db,
     if (run->state != RUN_ENDED && !ends)
         return err_set(err, ERR_CONFLICT, "task %" PRId64 " is under way", task->id);
     if (event->happened_ms &&
-        (ends ? event->happened_ms < run->cancel_ms : is_settled(run, event->happened_ms, now_ms)))
+        (ends ? event->happened_ms < run->cancel_ms : is_settled(run, event, now_ms)))
         return err_set(err, ERR_CONFLICT, "task %" PRId64 " ended after this happened", task->id);
     return ends ? err_set(err, ERR_UNAVAILABLE, "task %" PRId64 " is being cancelled", task->id)
                 : 0;
@@ -131,6 +136,7 @@ task_start(struct db *db,
                                      .trigger_kind = event->trigger,
                                      .trigger_actor = event->actor,
                                      .trigger_ms = event->happened_ms,
+                                     .trigger_ref = event_ref(event),
                                      .instruction = event->instruction,
                                      .agent = event->agent,
                                      .branch = event->branch},
@@ -183,6 +189,7 @@ task_retry(struct db *db,
                                          .trigger_kind = "retry",
                                          .trigger_actor = again->actor,
                                          .trigger_ms = again->happened_ms,
+                                         .trigger_ref = again->ref,
                                          .instruction = or(again->instruction, last->instruction),
                                          .agent = or(again->agent, last->agent),
                                          .branch = or(again->branch, last->branch)},

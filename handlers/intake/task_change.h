@@ -32,6 +32,7 @@ struct task_again {
     const char *agent;       /* likewise */
     const char *branch;      /* likewise */
     int64_t happened_ms;     /* by the platform's clock; 0: not told */
+    const char *ref;         /* the platform's name for what was said, as remark.ref; or NULL */
 };
 
 /* Another run of an ended task, as it was. What the last run was told and did not answer, this one

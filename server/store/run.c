@@ -118,9 +118,9 @@ run_insert(
     int code = db_prepare(
         db,
         "INSERT INTO run (task, number, trigger_kind, trigger_actor, trigger_ms, instruction,"
-        " created_ms, agent, branch, not_before_ms)"
+        " created_ms, agent, branch, not_before_ms, trigger_ref)"
         " VALUES ($1, (SELECT coalesce(max(number), 0) + 1 FROM run WHERE task = $1),"
-        " $2, $3, $4, $5, $6, $7, $8, $9)"
+        " $2, $3, $4, $5, $6, $7, $8, $9, $10)"
         " ON CONFLICT DO NOTHING RETURNING id",
         &stmt, err);
     if (code)
@@ -134,6 +134,7 @@ run_insert(
     db_bind_text(stmt, 7, run->agent);
     db_bind_text(stmt, 8, run->branch);
     db_bind_int(stmt, 9, run->not_before_ms);
+    db_bind_text(stmt, 10, run->trigger_ref);
     code = db_step(stmt, &row, err);
     if (code)
         return code;
@@ -141,6 +142,27 @@ run_insert(
         return err_set(err, ERR_CONFLICT, "task %lld has a run that is queued or running",
                        (long long)run->task);
     *ret_id = db_column_int(stmt, 0);
+    return 0;
+}
+
+int
+run_heard(struct db *db, int64_t task, const char *ref, bool *ret_heard, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+    bool row;
+
+    int code = db_prepare(db,
+                          "SELECT 1 FROM run WHERE task = $1 AND trigger_ref = $2"
+                          " UNION ALL SELECT 1 FROM remark WHERE task = $1 AND ref = $2",
+                          &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, task);
+    db_bind_text(stmt, 2, ref);
+    code = db_step(stmt, &row, err);
+    if (code)
+        return code;
+    *ret_heard = row;
     return 0;
 }
 

@@ -90,6 +90,7 @@ struct run_new {
     const char *trigger_kind;
     const char *trigger_actor;
     int64_t trigger_ms;
+    const char *trigger_ref; /* the platform's name for what was said, as remark.ref; or NULL */
     const char *instruction;
     const char *agent;
     const char *branch;
@@ -100,6 +101,11 @@ struct run_new {
  * Errors: ERR_CONFLICT a run of the task is queued or running. */
 MUST_CHECK int run_insert(
     struct db *db, const struct run_new *run, int64_t now_ms, int64_t *ret_id, struct err *err);
+
+/* Was what the platform calls `ref` heard already: did it begin a run of the task, or is it one of
+ * its remarks? */
+MUST_CHECK int
+run_heard(struct db *db, int64_t task, const char *ref, bool *ret_heard, struct err *err);
 
 MUST_CHECK int run_get(struct db *db, int64_t id, struct run **ret_run, struct err *err);
 

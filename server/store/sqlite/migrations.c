@@ -258,6 +258,9 @@ static const char host_clock[] = "CREATE TABLE host_clock ("
 /* See handlers/intake/inherited.h. */
 static const char begun[] = "ALTER TABLE delivery ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;";
 
+/* What is said is heard once, whatever delivery it comes in and when. */
+static const char heard[] = "ALTER TABLE run ADD COLUMN trigger_ref TEXT;";
+
 /* What leads from version N to version N + 1 is at place N, in parts that run one after the other.
  */
 #define PARTS_MAX 8
@@ -272,6 +275,7 @@ static const char *const migrations[][PARTS_MAX] = {
     {watching},
     {host_clock},
     {begun},
+    {heard},
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

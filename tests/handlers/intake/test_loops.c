@@ -1,34 +1,10 @@
 /* Programs that answer what we say, under the account of a person: it is enough some time. */
 #include "handlers/intake/loops.h"
-#include "tests/handlers/world.h"
+#include "tests/handlers/intake/apply.h"
 
-#include "handlers/intake/event.h"
-#include "handlers/intake/event_apply.h"
 #include "server/store/remark.h"
 
 #define ISSUE "github:acme/api#42"
-
-/* What one event comes to, in a transaction, and as if it had been done at once. */
-struct change {
-    struct world *world;
-    const struct event *event;
-    int64_t now_ms;
-    char said[512];
-};
-
-static int
-apply(struct db *db, void *ctx, struct err *err)
-{
-    struct change *change = ctx;
-    struct err why = {0};
-    int64_t task;
-    const int r =
-        event_apply(db, &change->world->app, "github", change->event, change->now_ms, &task, &why);
-
-    (void)err;
-    (void)snprintf(change->said, sizeof(change->said), "%s", why.msg);
-    return r == ERR_CONFLICT || r == ERR_NOTFOUND ? 0 : r;
-}
 
 static struct change change; /* the last */
 static struct world w;
@@ -38,16 +14,13 @@ static int64_t now_ms;
 static bool
 begins(const struct event *event)
 {
-    struct err err;
     const int64_t runs = world_int(&w, "SELECT count(*) FROM run");
 
     now_ms += 5 * MS_PER_MINUTE / 2;
     change = (struct change){.world = &w, .event = event, .now_ms = now_ms};
-    CHECK_OK(store_transact(w.app.store, apply, &change, &err), err);
+    apply(&change);
     const bool began = world_int(&w, "SELECT count(*) FROM run") > runs;
-    world_exec(&w, "UPDATE remark SET run = (SELECT max(id) FROM run) WHERE run IS NULL;"
-                   "UPDATE run SET state = 2, outcome = 1, finished_ms = created_ms;"
-                   "UPDATE task SET state = 2");
+    end_work(&w);
     return began;
 }
 
@@ -138,19 +111,6 @@ TEST(commands_may_be_repeated)
         CHECK(mentioned("ann", "please", MENTION_RETRY));
     for (int i = 0; i < 4; i++)
         CHECK(mentioned("ann", NULL, MENTION_WORK));
-    world_close(&w);
-}
-
-TEST(an_event_told_again_is_no_repetition)
-{
-    open_drafted();
-    CHECK(mentioned("ann", "make it longer", MENTION_WORK));
-    CHECK(mentioned("ann", "make it longer", MENTION_WORK));
-    now_ms -= 5 * MS_PER_MINUTE / 2; /* the same time again */
-    CHECK(!mentioned("ann", "make it longer", MENTION_WORK));
-    CHECK_CONTAINS(change.said, "ended after this happened");
-    CHECK_INT(count_declines(), 0);
-    CHECK_INT(world_int(&w, "SELECT count(*) FROM run"), 3);
     world_close(&w);
 }
 

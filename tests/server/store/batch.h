@@ -86,6 +86,7 @@ gate_done(void *ctx, int code, const struct err *err)
 
 struct submission {
     struct insertion insertion; /* first: the function's context */
+    store_fn job;              /* fixture_insert, unless the test wants another */
     struct gate *gate;
     char delivery_id[32];
     int code;
@@ -112,10 +113,29 @@ make_submissions(size_t count, struct gate *gate)
     for (size_t i = 0; i < count; i++) {
         struct submission *submission = &submissions[i];
         (void)snprintf(submission->delivery_id, sizeof(submission->delivery_id), "d%zu", i);
+        submission->job = fixture_insert;
         submission->insertion.delivery_id = submission->delivery_id;
         submission->insertion.body = "{}";
         submission->gate = gate;
         submission->code = 1;
     }
     return submissions;
+}
+
+/* Queue them up while the writer waits at the gate. */
+static inline void
+queue_at_gate(struct store *store, struct gate *gate, struct submission *submissions, size_t count)
+{
+    store_submit(store, wait_at_gate, gate_done, gate);
+    gate_await_writer(gate);
+    for (size_t i = 0; i < count; i++)
+        store_submit(store, submissions[i].job, submission_done, &submissions[i]);
+}
+
+/* Let them through; each was answered on return. */
+static inline void
+pass_gate(struct gate *gate, size_t count)
+{
+    gate_open(gate);
+    gate_await(gate, (int)count + 1);
 }

@@ -124,18 +124,6 @@ TEST(a_full_disk_refuses_and_the_store_recovers)
     fixture_done(&f);
 }
 
-/* Run the submissions in one batch. */
-static void
-run_batch(struct store *store, struct gate *gate, struct submission *submissions, int count)
-{
-    store_submit(store, wait_at_gate, gate_done, gate);
-    gate_await_writer(gate);
-    for (int i = 0; i < count; i++)
-        store_submit(store, fixture_insert, submission_done, &submissions[i]);
-    gate_open(gate);
-    gate_await(gate, count + 1);
-}
-
 TEST(one_that_does_not_fit_does_not_take_its_batch_along)
 {
     enum { COUNT = 12, LARGE = 3, SAME_ID = 4 };
@@ -151,7 +139,8 @@ TEST(one_that_does_not_fit_does_not_take_its_batch_along)
     submissions[LARGE].insertion.body = large;
     submissions[SAME_ID].insertion.delivery_id = submissions[LARGE].delivery_id;
     limit_files(log_size(&f) + (1U << 20));
-    run_batch(store, &gate, submissions, COUNT);
+    queue_at_gate(store, &gate, submissions, COUNT);
+    pass_gate(&gate, COUNT);
     limit_files(RLIM_INFINITY);
 
     for (int i = 0; i < COUNT; i++)
@@ -177,7 +166,8 @@ TEST(a_commit_that_fails_fails_for_all_and_changes_nothing)
     struct submission *submissions = make_submissions(COUNT, &gate);
     submissions[1].insertion.delivery_id = submissions[0].delivery_id;
     limit_files(log_size(&f));
-    run_batch(store, &gate, submissions, COUNT);
+    queue_at_gate(store, &gate, submissions, COUNT);
+    pass_gate(&gate, COUNT);
     limit_files(RLIM_INFINITY);
 
     for (int i = 0; i < COUNT; i++) /* "stored already" would be a lie: nothing is */

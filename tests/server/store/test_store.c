@@ -166,6 +166,7 @@ TEST(an_older_store_is_brought_up_to_date)
                     "ALTER TABLE task DROP COLUMN draft_conflicts;"
                     "ALTER TABLE task DROP COLUMN draft_seen;"
                     "ALTER TABLE run DROP COLUMN rival;"
+                    "ALTER TABLE run DROP COLUMN trigger_ref;"
                     "DROP TABLE remark; DROP INDEX task_draft; DROP INDEX task_branch;"
                     "ALTER TABLE task DROP COLUMN follow_ci;"
                     "ALTER TABLE task DROP COLUMN draft_ended_ms;"
@@ -336,13 +337,10 @@ TEST(what_queues_up_during_one_commit_is_the_next_one)
     struct store *store = open_store(&f);
     const int before = count_commits(&f);
     struct submission *submissions = make_submissions(COUNT, &gate);
-    store_submit(store, wait_at_gate, gate_done, &gate);
-    gate_await_writer(&gate);
-    for (size_t i = 0; i < COUNT; i++)
-        store_submit(store, i % 10 ? fixture_insert : insert_and_fail, submission_done,
-                     &submissions[i]);
-    gate_open(&gate);
-    gate_await(&gate, COUNT + 1);
+    for (size_t i = 0; i < COUNT; i += 10)
+        submissions[i].job = insert_and_fail;
+    queue_at_gate(store, &gate, submissions, COUNT);
+    pass_gate(&gate, COUNT);
 
     CHECK_INT(count_commits(&f) - before, 1);
     CHECK_INT(count_deliveries(store), COUNT - COUNT / 10);
@@ -364,12 +362,8 @@ TEST(a_long_queue_is_several_commits_in_its_order)
     struct store *store = open_store(&f);
     const int before = count_commits(&f);
     struct submission *submissions = make_submissions(COUNT, &gate);
-    store_submit(store, wait_at_gate, gate_done, &gate);
-    gate_await_writer(&gate);
-    for (size_t i = 0; i < COUNT; i++)
-        store_submit(store, fixture_insert, submission_done, &submissions[i]);
-    gate_open(&gate);
-    gate_await(&gate, COUNT + 1);
+    queue_at_gate(store, &gate, submissions, COUNT);
+    pass_gate(&gate, COUNT);
     CHECK_INT(count_commits(&f) - before, 3);
     for (size_t i = 0; i < COUNT; i++)
         CHECK_INT(submissions[i].insertion.id, i + 1);
@@ -461,10 +455,7 @@ TEST(a_full_queue_answers_at_once)
     gate_init(&gate);
     struct store *store = open_store(&f);
     struct submission *submissions = make_submissions(COUNT, &gate);
-    store_submit(store, wait_at_gate, gate_done, &gate);
-    gate_await_writer(&gate);
-    for (size_t i = 0; i < COUNT; i++)
-        store_submit(store, fixture_insert, submission_done, &submissions[i]);
+    queue_at_gate(store, &gate, submissions, COUNT);
     const struct submission *last = &submissions[COUNT - 1];
     CHECK_INT(last->code, ERR_UNAVAILABLE);
     CHECK_CONTAINS(last->message, "too many changes wait for the store");
@@ -472,8 +463,7 @@ TEST(a_full_queue_answers_at_once)
     const int refused = gate.done;
     pthread_mutex_unlock(&gate.lock);
     CHECK(refused > 0 && refused < COUNT);
-    gate_open(&gate);
-    gate_await(&gate, COUNT + 1);
+    pass_gate(&gate, COUNT);
     CHECK_INT(gate.failed, refused);
     CHECK_INT(count_deliveries(store), COUNT - refused);
     free(submissions);

@@ -1,0 +1,141 @@
+/* What is said is heard once, whatever delivery it comes in, and when. */
+#include "tests/handlers/intake/apply.h"
+
+#include "server/store/remark.h"
+
+#define ISSUE "github:acme/api#42"
+
+/* Platforms tell whole seconds. */
+#define LABELED_MS 9000
+#define ENDED_MS 20700
+#define NOW_MS 30000
+
+struct comment {
+    const char *ref;
+    const char *words;
+    int64_t happened_ms;
+    enum mention_command command;
+};
+
+static struct world w;
+
+/* Why nothing was done about a comment in the issue; "": something was. */
+static const char *
+say(const struct comment *comment)
+{
+    static struct change change;
+    struct remark remark = {.kind = REMARK_COMMENT,
+                            .ref = borrowed(comment->ref),
+                            .text = borrowed(comment->words),
+                            .happened_ms = comment->happened_ms};
+    const struct event event = {
+        .kind = EVENT_START,
+        .trigger = borrowed("mention"),
+        .origin = borrowed(ISSUE),
+        .order_key = borrowed(ISSUE),
+        .repository = borrowed("acme/api"),
+        .number = 42,
+        .title = borrowed("Sum is wrong"),
+        .actor = borrowed("ann"),
+        .command = comment->command,
+        .instruction = borrowed(comment->words[0] ? comment->words : NULL),
+        .remark = &remark,
+        .happened_ms = comment->happened_ms,
+    };
+
+    change = (struct change){.world = &w, .event = &event, .now_ms = NOW_MS};
+    apply(&change);
+    return change.said;
+}
+
+static int64_t
+count_runs(void)
+{
+    return world_int(&w, "SELECT count(*) FROM run");
+}
+
+/* Of an issue that was labeled and is done. */
+static void
+open_done(void)
+{
+    world_open(&w, NULL, 0);
+    world_make_task(&w, "github", ISSUE);
+    world_exec(&w, "UPDATE run SET state = 2, outcome = 1, trigger_ms = 9000, finished_ms = 20700;"
+                   "UPDATE task SET state = 2");
+}
+
+TEST(words_are_new_until_they_were_heard)
+{
+    /* In the second in which the run ended, or long before: the delivery was late, or the platform
+     * was asked for it again. Also in the second of the label. */
+    const int64_t times[] = {ENDED_MS / 1000 * 1000, LABELED_MS + 1000, LABELED_MS};
+
+    for (size_t i = 0; i < COUNT(times); i++) {
+        open_done();
+        const struct comment comment = {
+            .ref = "comment:1", .words = "use a table", .happened_ms = times[i]};
+        CHECK_STR(say(&comment), "");
+        CHECK_INT(count_runs(), 2);
+        CHECK_STR(say(&comment), "task 1 knows comment:1 already"); /* while it is under way */
+        end_work(&w);
+        CHECK_STR(say(&comment), "task 1 knows comment:1 already");
+        CHECK_INT(count_runs(), 2);
+        CHECK_INT(world_int(&w, "SELECT count(*) FROM remark"), 0);
+        world_close(&w);
+    }
+}
+
+TEST(what_was_said_to_a_run_is_not_said_to_the_next)
+{
+    const struct comment first = {.ref = "comment:1", .words = "use a table", .happened_ms = 21000};
+    const struct comment second = {.ref = "comment:2", .words = "and a test", .happened_ms = 22000};
+
+    open_done();
+    CHECK_STR(say(&first), "");
+    CHECK_STR(say(&second), "");
+    CHECK_INT(world_int(&w, "SELECT count(*) FROM remark"), 1);
+    end_work(&w);
+    CHECK_STR(say(&second), "task 1 knows comment:2 already");
+    CHECK_STR(say(&first), "task 1 knows comment:1 already");
+    CHECK_INT(count_runs(), 2);
+    world_close(&w);
+}
+
+TEST(a_retry_is_done_once)
+{
+    const struct comment retry = {
+        .ref = "comment:1", .words = "", .happened_ms = 21000, .command = MENTION_RETRY};
+    const struct comment again = {
+        .ref = "comment:2", .words = "", .happened_ms = 21000, .command = MENTION_RETRY};
+
+    open_done();
+    CHECK_STR(say(&retry), "");
+    end_work(&w);
+    CHECK_STR(say(&retry), "task 1 knows comment:1 already");
+    CHECK_INT(count_runs(), 2);
+    CHECK_STR(say(&again), "");
+    CHECK_INT(count_runs(), 3);
+    world_close(&w);
+}
+
+/* A cancellation takes back what was said before it, and a bare mention asks for what a label does.
+ */
+TEST(what_is_taken_back_or_done_is_not_begun_again)
+{
+    struct comment comment = {.ref = "comment:1", .words = "use a table", .happened_ms = 11000};
+
+    open_done();
+    world_exec(&w, "UPDATE run SET cancel_ms = 12000");
+    CHECK_STR(say(&comment), "task 1 ended after this happened");
+    comment.happened_ms = 12000;
+    CHECK_STR(say(&comment), "");
+    world_close(&w);
+
+    open_done();
+    comment = (struct comment){.ref = "comment:1", .words = "", .happened_ms = 11000};
+    CHECK_STR(say(&comment), "task 1 ended after this happened");
+    CHECK_INT(count_runs(), 1);
+    world_close(&w);
+}
+
+TEST_MAIN()
