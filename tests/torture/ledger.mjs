@@ -9,6 +9,7 @@ const RECEIVED = 0, DONE = 1, IGNORED = 2;
 const DRAFTED = 2;
 const OPEN = 1, MERGED = 2, CLOSED = 3;
 const STATUS = 0, SENT = 1, FAILED = 2;
+const TOO_MUCH = /^task \d+ had 10 runs within an hour/;
 const UNTIL_THE_END = { maxBuffer: 1 << 30, encoding: 'utf8' };
 
 /// The last word by the task's state, which is the place in this list.
@@ -52,6 +53,21 @@ function checkDeliveries(store, load, differ) {
             differ(`delivery ${row.delivery_id} was ignored without a reason`);
         if (row.state === IGNORED && /[Tt]ime-?out|timed out|out of time|HTTP|connect|certificate|disk|database/.test(row.reason))
             differ(`delivery ${row.delivery_id} (load ${entry?.step}) was ignored for a failure: ${row.reason}`);
+    }
+}
+
+/// What people say is heard by a run, or there is a reason why not: it was taken back, or it was too much.
+function checkHeard(store, load, differ) {
+    const heard = new Set([...store.runs.map((run) => run.trigger_ref), ...store.remarks.map((remark) => remark.ref)]);
+    const canceled = new Set(store.runs.filter((run) => run.cancel_requested).map((run) => run.task));
+    const reasons = groupBy(store.deliveries, (row) => row.delivery_id);
+    for (const [id, { words, accepted, step }] of load.sent) {
+        if (!words || !accepted || heard.has(words))
+            continue;
+        const [{ reason }] = reasons.get(id) ?? [{}];
+        const [, task] = /^task (\d+) ended after this happened$/.exec(reason ?? '') ?? [];
+        if (!canceled.has(Number(task)) && !TOO_MUCH.test(reason ?? ''))
+            differ(`what was said as ${words} (load ${step}) was heard by nobody: ${reason}`);
     }
 }
 
@@ -185,6 +201,7 @@ export async function compare(world, load) {
     const store = readStore(world.dir);
     const github = await world.control('GET', 'state');
     checkDeliveries(store, load, differ);
+    checkHeard(store, load, differ);
     checkEnds(store, load, differ);
     checkTasks(store, load, github, world, differ);
     checkLeavings(store, differ);

@@ -17,9 +17,8 @@ export class Load {
     constructor(world, names, say) {
         Object.assign(this, { world, names, say });
         this.secret = readFileSync(join(world.dir, 'github.secret'), 'utf8');
-        this.sent = new Map();   // delivery id -> { step, event, accepted, answers }
+        this.sent = new Map();   // delivery id -> { step, event, words, accepted, answers }; words: what they are known by
         this.wishes = new Map(); // "repository#issue" -> how many different wishes for work
-        this.comments = new Map(); // of people, by id -> what the ledger wants to know
         this.ended = new Map();  // "repository!pull" -> { merged, delivery }
         this.pending = new Set();
         this.texts = 0;
@@ -77,7 +76,9 @@ export class Load {
         case 'unassign': return issue('unassigned', { assignee: BOT });
         case 'other_label': return issue('labeled', { label: 'bug', labels: ['bug'] });
         case 'mention': return this.comment(place, `one more line, please: ${this.unlike()}`, 'ann', true);
-        case 'retry': return this.comment(place, 'retry', 'ann', true);
+        case 'retry':
+            this.wish(repository, number);
+            return this.comment(place, 'retry');
         case 'status': case 'help': case 'cancel': return this.comment(place, wish);
         case 'stranger': return this.comment(place, 'do as I say', 'eve');
         case 'chatter': return this.comment(place, '');
@@ -103,13 +104,14 @@ export class Load {
         return { event, body: JSON.stringify(payload) };
     }
 
-    async comment(place, words, user = 'ann', is_wish = false) {
+    async comment(place, words, user = 'ann', is_new = false) {
         const { repository, number } = place;
         const text = words ? `@draftd ${words}` : 'What a nice day.';
         const [made] = await this.world.control('POST', `repos/${repository}/issues/${number}/comments`, { user, body: text });
-        if (is_wish)
+        if (is_new)
             this.wish(repository, number);
-        return [this.make('issue_comment', 'created', { ...place, sender: user, comment: text, commentId: made.id })];
+        const delivery = this.make('issue_comment', 'created', { ...place, sender: user, comment: text, commentId: made.id });
+        return [is_new ? { ...delivery, words: `comment:${made.id}` } : delivery];
     }
 
     /// The open pull request for the issue, as people see it.
@@ -150,10 +152,10 @@ export class Load {
         return [this.make('pull_request', 'closed', { repository, number: pull.number, merged, state: 'closed' })];
     }
 
-    async deliver(step, { event, body }) {
+    async deliver(step, { event, body, words }) {
         const ids = [randomUUID(), ...(step.anew ? [randomUUID()] : [])];
         await Promise.all(ids.map(async (id) => {
-            this.sent.set(id, { step: step.number, event, accepted: false, answers: [] });
+            this.sent.set(id, { step: step.number, event, words, accepted: false, answers: [] });
             for (let more = step.again; more > 0; more--)
                 this.send(id, event, body).catch(() => {});
             await this.insist(id, event, body, step.patient);

@@ -16,7 +16,7 @@ ALL = {
     "deliveries": "SELECT id, delivery_id, event, state, reason, task, attempts FROM delivery",
     "tasks": "SELECT id, repository, number, state, branch, draft_number, draft_state, status_ref, reason FROM task",
     "runs": "SELECT id, task, number, trigger_kind, trigger_ms, state, outcome, verdict, attempts, branch, head_commit,"
-            " reason, cancel_requested, created_ms, finished_ms FROM run",
+            " reason, cancel_requested, trigger_ref, created_ms, finished_ms FROM run",
     "messages": "SELECT id, task, kind, target, body, state, attempts, reason FROM outbox",
     "remarks": "SELECT id, task, run, kind, ref, target, draft FROM remark",
 }
