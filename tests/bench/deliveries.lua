@@ -28,12 +28,17 @@ function init(args)
     pause = tonumber(args[4] or "0")
     count = 0
     if pause > 0 then
-        delay = function() return pause end
+        delay = wait
     end
     gap_us = 0
     if args[5] == "gaps" then
         response = note_gap
     end
+end
+
+-- `pause` on average, at random: with equal pauses the connections would soon send all at once.
+function wait()
+    return math.floor(-pause * math.log(1 - math.random()) + 0.5)
 end
 
 local now = ffi.new("bench_time")
