@@ -147,6 +147,19 @@ store_deliveries(struct world *w, const char *where)
     }
 }
 
+/* A busy machine may need more turns than one, with pauses. Returns their number. */
+static int
+remove_old(struct timer *timer)
+{
+    int turns = 1;
+
+    while (timer_turn(timer) < POLL_MS) {
+        CHECK(turns++ < 10000);
+        clock_sleep_ms(50);
+    }
+    return turns;
+}
+
 #define IDS "SELECT group_concat(delivery_id) FROM delivery"
 #define PAYLOADS                                                                                   \
     "SELECT group_concat(delivery_id) FROM delivery WHERE id IN (SELECT delivery FROM "            \
@@ -159,7 +172,7 @@ TEST(payloads_are_kept_as_configured_and_ids_for_90_days)
     world_open(&w, NULL, 0);
     AUTO(timer_free) struct timer *timer = make_timer(&w);
     store_deliveries(&w, "a");
-    (void)timer_turn(timer);
+    remove_old(timer);
     CHECK_STORED(&w, PAYLOADS, "a1,a29");
     CHECK_STORED(&w, IDS, "a1,a29,a31,a89");
     store_deliveries(&w, "b"); /* looked for again in an hour only */
@@ -177,7 +190,7 @@ TEST(a_setting_says_how_long)
     AUTO(timer_free) struct timer *timer = make_timer(&w);
     w.settings.keep.payloads_days = 365;
     store_deliveries(&w, "a");
-    (void)timer_turn(timer);
+    remove_old(timer);
     CHECK_STORED(&w, PAYLOADS, "a1,a29,a31,a89,a91");
     CHECK_STORED(&w, IDS, "a1,a29,a31,a89,a91");
     world_close(&w);
@@ -242,7 +255,6 @@ TEST(nothing_is_removed_by_a_clock_that_was_just_set)
 TEST(much_is_removed_in_many_turns)
 {
     struct world w;
-    int turns = 1;
 
     world_open(&w, NULL, 0);
     AUTO(timer_free) struct timer *timer = make_timer(&w);
@@ -250,10 +262,7 @@ TEST(much_is_removed_in_many_turns)
                    " INSERT INTO delivery (platform, delivery_id, event, received_ms, state,"
                    " body_bytes) SELECT 'p', i, 'e', 1, 1, 8000 FROM n;"
                    "INSERT INTO delivery_body SELECT id, 0, zeroblob(8000) FROM delivery");
-    while (timer_turn(timer) < POLL_MS) {
-        CHECK(turns++ < 10000);
-        clock_sleep_ms(50);
-    }
+    const int turns = remove_old(timer);
     printf("# %d turns\n", turns);
     CHECK(turns > 3);
     CHECK_INT(world_int(&w, "SELECT count(*) FROM delivery"), 0);
