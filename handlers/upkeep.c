@@ -37,7 +37,8 @@ retention_now(const struct keep_settings *keep)
                       [RETENTION_IDS] = now_ms - IDS_DAYS * MS_PER_DAY,
                       [RETENTION_OUTPUTS] = now_ms - keep->logs_days * MS_PER_DAY,
                       [RETENTION_MESSAGES] = now_ms - keep->payloads_days * MS_PER_DAY,
-                      [RETENTION_BASELINES] = now_ms - BASELINES_DAYS * MS_PER_DAY},
+                      [RETENTION_BASELINES] = now_ms - BASELINES_DAYS * MS_PER_DAY,
+                      [RETENTION_WITHDRAWALS] = now_ms - IDS_DAYS * MS_PER_DAY},
         .budget_ms = BUDGET_MS,
     };
 }
@@ -56,7 +57,8 @@ log_removed(struct upkeep *upkeep)
                  kv_int("delivery_ids", removed[RETENTION_IDS]),
                  kv_int("step_outputs", removed[RETENTION_OUTPUTS]),
                  kv_int("messages", removed[RETENTION_MESSAGES]),
-                 kv_int("baselines", removed[RETENTION_BASELINES]));
+                 kv_int("baselines", removed[RETENTION_BASELINES]),
+                 kv_int("withdrawals", removed[RETENTION_WITHDRAWALS]));
     for (int kind = 0; kind < RETENTION_KINDS; kind++)
         upkeep->removed[kind] = 0;
 }

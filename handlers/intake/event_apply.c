@@ -9,8 +9,35 @@
 #include "server/base/str.h"
 #include "server/store/run.h"
 #include "server/store/task.h"
+#include "server/store/withdrawal.h"
 
 #include <inttypes.h>
+
+/* Taken back is also what is told of later. */
+static int
+withdraw(
+    struct db *db, const char *origin, const struct event *event, int64_t now_ms, struct err *err)
+{
+    return origin && event->happened_ms
+               ? withdrawal_note(db, origin, event->happened_ms, event_ref(event), now_ms, err)
+               : 0;
+}
+
+static int
+cancel(struct db *db,
+       const struct app *app,
+       const struct task *task,
+       const struct event *event,
+       int64_t now_ms,
+       struct err *err)
+{
+    const struct run_cancel cancel = {.who = event->actor, .happened_ms = event->happened_ms};
+    int r = withdraw(db, task->origin, event, now_ms, err);
+
+    if (!r)
+        r = task_cancel(db, app, task->id, &cancel, now_ms, err);
+    return r ? r : follow_up_queue(db, app, task->id, 0, now_ms, err);
+}
 
 /* What the event asks of a task that is there. */
 static int
@@ -21,7 +48,6 @@ change_known(struct db *db,
              int64_t now_ms,
              struct err *err)
 {
-    const struct run_cancel cancel = {.who = event->actor, .happened_ms = event->happened_ms};
     const struct task_again again = {.actor = event->actor,
                                      .instruction = event->instruction,
                                      .agent = event->agent,
@@ -33,7 +59,7 @@ change_known(struct db *db,
     case EVENT_START:
         return task_retry(db, app, task->id, &again, now_ms, err);
     case EVENT_CANCEL:
-        return task_cancel(db, app, task->id, &cancel, now_ms, err);
+        return cancel(db, app, task, event, now_ms, err);
     case EVENT_REMARK:
         return follow_up_remark(db, app, task, event, now_ms, err);
     case EVENT_DRAFT:
@@ -91,6 +117,24 @@ answer_stranger(struct db *db,
     return follow_up_answer(db, app, platform, NULL, event, now_ms, err);
 }
 
+static int
+check_not_withdrawn(struct db *db,
+                    const struct task *task,
+                    const struct event *event,
+                    struct err *err)
+{
+    const bool wishes = event->kind == EVENT_START || event->kind == EVENT_REMARK;
+    const char *origin = task ? task->origin : event->origin;
+    int64_t withdrawn_ms = 0;
+
+    if (!wishes || !origin || !event->happened_ms)
+        return 0;
+    const int r = withdrawal_last(db, origin, &withdrawn_ms, err);
+    return !r && event->happened_ms < withdrawn_ms
+               ? err_set(err, ERR_CONFLICT, "that was taken back since")
+               : r;
+}
+
 /* The same words are told of in more than one delivery, and long after. */
 static int
 check_unheard(struct db *db, const struct task *task, const struct event *event, struct err *err)
@@ -99,8 +143,9 @@ check_unheard(struct db *db, const struct task *task, const struct event *event,
     bool heard = false;
     const int r = ref ? run_heard(db, task->id, ref, &heard, err) : 0;
 
-    return !r && heard ? err_set(err, ERR_CONFLICT, "task %" PRId64 " knows %s already", task->id, ref)
-                       : r;
+    return !r && heard
+               ? err_set(err, ERR_CONFLICT, "task %" PRId64 " knows %s already", task->id, ref)
+               : r;
 }
 
 /* An echo of ours is nothing new, and gets no answer that could be echoed again. Is it enough, the
@@ -129,6 +174,39 @@ check_loops(struct db *db,
     return told ? told : r;
 }
 
+/* Is it still to be done?  Errors: ERR_CONFLICT it is not. */
+static int
+check_is_wanted(struct db *db,
+                const struct app *app,
+                const struct task *task,
+                const struct event *event,
+                int64_t now_ms,
+                struct err *err)
+{
+    int r = check_not_withdrawn(db, task, event, err);
+
+    if (!r && task)
+        r = check_unheard(db, task, event, err);
+    if (!r && task)
+        r = check_loops(db, app, task, event, now_ms, err);
+    return r;
+}
+
+/* Of a task that is not known: the wish may be told of after its end, and who asks is answered. */
+static int
+note_stranger(struct db *db,
+              const struct app *app,
+              const char *platform,
+              const struct event *event,
+              int64_t now_ms,
+              struct err *err)
+{
+    if (event->kind != EVENT_CANCEL)
+        return answer_stranger(db, app, platform, event, now_ms, err);
+    const int r = withdraw(db, event->origin, event, now_ms, err);
+    return r ? r : ERR_NOTFOUND; /* as err says already */
+}
+
 int
 event_apply(struct db *db,
             struct app *app,
@@ -144,21 +222,16 @@ event_apply(struct db *db,
     if (event->kind == EVENT_NOTICE)
         return notice_take(db, app, platform, event, now_ms, err);
     int r = follow_up_find(db, platform, event, &task, err);
-    if (!r)
-        r = check_unheard(db, task, event, err);
-    if (!r)
-        r = check_loops(db, app, task, event, now_ms, err);
-    if (r && r != ERR_NOTFOUND)
+    if (!r || r == ERR_NOTFOUND)
+        r = check_is_wanted(db, app, task, event, now_ms, err);
+    if (r)
         return r;
     if (starts_task(event, task)) {
         r = task_start(db, app, platform, event, now_ms, ret_task, err);
-        if (r == ERR_CONFLICT && task)
-            r = tell_live_run(db, app, task, event, now_ms, err);
-    } else if (!r) {
-        *ret_task = task->id;
-        r = change_known(db, app, task, event, now_ms, err);
-    } else {
-        r = answer_stranger(db, app, platform, event, now_ms, err);
+        return r == ERR_CONFLICT && task ? tell_live_run(db, app, task, event, now_ms, err) : r;
     }
-    return r;
+    if (!task)
+        return note_stranger(db, app, platform, event, now_ms, err);
+    *ret_task = task->id;
+    return change_known(db, app, task, event, now_ms, err);
 }

@@ -90,20 +90,9 @@ insert(struct db *db,
     remark.task = task->id;
     remark.draft = task->draft_number;
     remark.actor = event->actor;
+    remark.agent = event->agent;
+    remark.branch = event->branch;
     return remark_insert(db, &remark, now_ms, &id, err);
-}
-
-/* Is a run queued or running that will see what is open? One that is to end will not. */
-static int
-find_taker(struct db *db, int64_t task, bool *ret_found, struct err *err)
-{
-    AUTO(run_free) struct run *run = NULL;
-    const int r = run_latest(db, task, &run, err);
-
-    if (r)
-        return r == ERR_NOTFOUND ? 0 : r;
-    *ret_found = run->state != RUN_ENDED;
-    return 0;
 }
 
 /* What a run for this remark is called. */
@@ -124,9 +113,11 @@ trigger_of(enum remark_kind kind)
     return "review";
 }
 
+/* The agent that was chosen once stays the task's until somebody chooses another. */
 static int
 queue_for(struct db *db,
           const struct remark *remark,
+          const struct run *last,
           int64_t not_before_ms,
           int64_t now_ms,
           struct err *err)
@@ -140,6 +131,8 @@ queue_for(struct db *db,
                                             .trigger_kind = trigger_of(remark->kind),
                                             .trigger_actor = remark->actor,
                                             .trigger_ms = remark->happened_ms,
+                                            .agent = remark->agent ? remark->agent : last->agent,
+                                            .branch = remark->branch,
                                             .not_before_ms = not_before_ms},
                           now_ms, &run, err);
 }
@@ -153,18 +146,30 @@ follow_up_queue(struct db *db,
                 struct err *err)
 {
     AUTO_DONE(remark_list_done) struct remark_list list = {0};
-    bool live = false;
-    int r = find_taker(db, task, &live, err);
+    AUTO(run_free) struct run *last = NULL;
+    int r = run_latest(db, task, &last, err);
 
-    if (!r && !live)
+    if (!r && last->state == RUN_ENDED) /* else it sees what is open by itself */
         r = remark_list_of_task(db, task, &list, err);
     for (size_t i = 0; !r && i < list.count; i++) {
         if (list.items[i]->run != 0)
             continue;
-        r = queue_for(db, list.items[i], not_before_ms, now_ms, err);
+        r = queue_for(db, list.items[i], last, not_before_ms, now_ms, err);
         return r ? r : announce_status(db, app, task, &nothing_to_add, now_ms, err);
     }
     return r;
+}
+
+/* What is said while a run ends is heard after it. */
+static int
+check_no_end(struct db *db, int64_t task, struct err *err)
+{
+    AUTO(run_free) struct run *run = NULL;
+    const int r = run_latest(db, task, &run, err);
+
+    return !r && run->state != RUN_ENDED && run->cancel_requested
+               ? err_set(err, ERR_UNAVAILABLE, "task %" PRId64 " is being cancelled", task)
+               : r;
 }
 
 int
@@ -179,6 +184,8 @@ follow_up_remark(struct db *db,
     const bool settles = kind == REMARK_REVIEW || kind == REMARK_LINE;
     int r = check_remark(db, task, event->remark, err);
 
+    if (!r)
+        r = check_no_end(db, task->id, err);
     if (!r)
         r = insert(db, task, event, now_ms, err);
     if (!r && event->reaction_target)

@@ -106,6 +106,11 @@ restart_task(struct db *db,
     return r;
 }
 
+static const char * or (const char *text, const char *other)
+{
+    return text ? text : other;
+}
+
 int
 task_start(struct db *db,
            const struct app *app,
@@ -116,6 +121,7 @@ task_start(struct db *db,
            struct err *err)
 {
     AUTO(task_free) struct task *task = NULL;
+    AUTO(run_free) struct run *last = NULL;
     int64_t id = 0;
     int64_t run;
     int r = task_find(db, event->origin, &task, err);
@@ -125,6 +131,8 @@ task_start(struct db *db,
     if (task) {
         id = task->id;
         r = restart_task(db, task, event, now_ms, err);
+        if (!r)
+            r = run_latest(db, id, &last, err);
     } else {
         r = insert_task(db, platform, event, now_ms, &id, err);
     }
@@ -138,7 +146,7 @@ task_start(struct db *db,
                                      .trigger_ms = event->happened_ms,
                                      .trigger_ref = event_ref(event),
                                      .instruction = event->instruction,
-                                     .agent = event->agent,
+                                     .agent = or (event->agent, last ? last->agent : NULL),
                                      .branch = event->branch},
                    now_ms, &run, err);
     if (!r)
@@ -149,12 +157,6 @@ task_start(struct db *db,
         return r;
     *ret_task = id;
     return 0;
-}
-
-static const char *
-or(const char *text, const char *other)
-{
-    return text ? text : other;
 }
 
 int
@@ -176,6 +178,8 @@ task_retry(struct db *db,
         r = run_latest(db, id, &last, err);
     if (r)
         return r;
+    if (last->state != RUN_ENDED && last->cancel_requested)
+        return err_set(err, ERR_UNAVAILABLE, "task %" PRId64 " is being cancelled", id);
     if (task_state_is_live(task->state))
         return err_set(err, ERR_CONFLICT, "task %" PRId64 " is under way", id);
     r = leave_ended_draft(db, task, err);
@@ -190,9 +194,9 @@ task_retry(struct db *db,
                                          .trigger_actor = again->actor,
                                          .trigger_ms = again->happened_ms,
                                          .trigger_ref = again->ref,
-                                         .instruction = or(again->instruction, last->instruction),
-                                         .agent = or(again->agent, last->agent),
-                                         .branch = or(again->branch, last->branch)},
+                                         .instruction = or (again->instruction, last->instruction),
+                                         .agent = or (again->agent, last->agent),
+                                         .branch = or (again->branch, last->branch)},
                        now_ms, &run, err);
     if (!r)
         r = announce_status(db, app, id, &nothing_to_add, now_ms, err);
@@ -207,9 +211,9 @@ task_cancel(struct db *db,
             int64_t now_ms,
             struct err *err)
 {
-    AUTO(task_free) struct task *task = NULL;
+    AUTO(run_free) struct run *run = NULL;
     bool ended;
-    int r = task_get(db, id, &task, err);
+    int r = run_latest(db, id, &run, err);
 
     if (r == ERR_NOTFOUND)
         return err_set(err, ERR_NOTFOUND, "there is no task %" PRId64, id);
@@ -217,6 +221,8 @@ task_cancel(struct db *db,
         r = run_request_cancel(db, id, cancel, now_ms, &ended, err);
     if (r == ERR_NOTFOUND)
         return err_set(err, ERR_NOTFOUND, "nothing of task %" PRId64 " is under way", id);
+    if (!r)
+        r = remark_take_back(db, id, run->id, cancel->happened_ms, err);
     if (r)
         return r;
     if (!ended)

@@ -291,8 +291,7 @@ remarks_close(
     AUTO(run_free) struct run *run = NULL;
     int r = run_get(db, work->run->id, &run, err);
 
-    if (r || run->outcome == OUTCOME_CANCELED)
-        return r;
-    r = owe_answers(db, app, work, run, now_ms, err);
+    if (!r && run->outcome != OUTCOME_CANCELED)
+        r = owe_answers(db, app, work, run, now_ms, err);
     return r ? r : follow_up_queue(db, app, work->task->id, 0, now_ms, err);
 }

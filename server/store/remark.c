@@ -5,13 +5,14 @@
 
 #define COLUMNS                                                                                    \
     "id, task, run, round, kind, ref, batch, target, actor, path, line, hunk, text, answer, "      \
-    "draft, happened_ms, created_ms"
+    "draft, happened_ms, created_ms, agent, branch"
 
 static const struct row_text texts[] = {
     {5, offsetof(struct remark, ref)},    {6, offsetof(struct remark, batch)},
     {7, offsetof(struct remark, target)}, {8, offsetof(struct remark, actor)},
     {9, offsetof(struct remark, path)},   {11, offsetof(struct remark, hunk)},
     {12, offsetof(struct remark, text)},  {13, offsetof(struct remark, answer)},
+    {17, offsetof(struct remark, agent)}, {18, offsetof(struct remark, branch)},
 };
 #define TEXT_COUNT (sizeof(texts) / sizeof(texts[0]))
 
@@ -66,8 +67,9 @@ remark_insert(
 
     int code = db_prepare(db,
                           "INSERT INTO remark (task, kind, ref, batch, target, actor, path, line,"
-                          " hunk, text, draft, happened_ms, created_ms)"
-                          " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+                          " hunk, text, draft, happened_ms, created_ms, agent, branch)"
+                          " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
+                          " $15)"
                           " ON CONFLICT (task, ref) DO NOTHING RETURNING id",
                           &stmt, err);
     if (code)
@@ -85,6 +87,8 @@ remark_insert(
     db_bind_int(stmt, 11, remark->draft);
     db_bind_int(stmt, 12, remark->happened_ms);
     db_bind_int(stmt, 13, now_ms);
+    db_bind_text(stmt, 14, remark->agent);
+    db_bind_text(stmt, 15, remark->branch);
     code = db_step(stmt, &row, err);
     if (code)
         return code;
@@ -113,16 +117,37 @@ remark_take(
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
 
-    int code = remark_count_open(db, task, ret_count, err);
-    if (code || *ret_count == 0)
-        return code;
-    code = db_prepare(db, "UPDATE remark SET run = $1, round = $2 WHERE task = $3 AND run IS NULL",
-                      &stmt, err);
+    int code = db_prepare(db,
+                          "UPDATE remark SET run = $1, round = $2 WHERE task = $3 AND run IS NULL"
+                          " AND (agent IS NULL OR agent = (SELECT agent FROM run WHERE id = $1))"
+                          " AND (branch IS NULL OR"
+                          " branch = (SELECT branch FROM run WHERE id = $1))",
+                          &stmt, err);
     if (code)
         return code;
     db_bind_int(stmt, 1, run);
     db_bind_int(stmt, 2, round);
     db_bind_int(stmt, 3, task);
+    code = db_run(stmt, err);
+    if (!code)
+        *ret_count = (size_t)db_changes(db);
+    return code;
+}
+
+int
+remark_take_back(struct db *db, int64_t task, int64_t run, int64_t until_ms, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(db,
+                                "UPDATE remark SET run = $1 WHERE task = $2 AND run IS NULL"
+                                " AND ($3 = 0 OR happened_ms <= $3)",
+                                &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, run);
+    db_bind_int(stmt, 2, task);
+    db_bind_int(stmt, 3, until_ms);
     return db_run(stmt, err);
 }
 
@@ -191,19 +216,6 @@ remark_set_failure(struct db *db,
     db_bind_text(stmt, 2, failure);
     db_bind_int(stmt, 3, id);
     return row_update(stmt, "remark", id, err);
-}
-
-int
-remark_count_open(struct db *db, int64_t task, size_t *ret_count, struct err *err)
-{
-    AUTO(db_release) struct db_stmt *stmt = NULL;
-
-    const int code =
-        db_prepare(db, "SELECT count(*) FROM remark WHERE task = $1 AND run IS NULL", &stmt, err);
-    if (code)
-        return code;
-    db_bind_int(stmt, 1, task);
-    return count(stmt, ret_count, err);
 }
 
 int

@@ -34,6 +34,8 @@ struct remark {
     int64_t line;        /* 1 is the first; 0: the whole file, or no longer there */
     char *hunk;          /* what it stands at, as a unified diff; or NULL */
     char *text;          /* as it was written */
+    char *agent;         /* the profile that is asked for with it; or NULL */
+    char *branch;        /* the base branch that is asked for; or NULL */
     char *answer;        /* what the agent says it did about it; or NULL */
     int64_t draft;       /* the draft's number when it was said; 0: none */
     int64_t happened_ms; /* by the platform's clock; 0: not told */
@@ -48,9 +50,15 @@ AUTO_DEFINE(struct remark *, remark_free)
 MUST_CHECK int remark_insert(
     struct db *db, const struct remark *remark, int64_t now_ms, int64_t *ret_id, struct err *err);
 
-/* Give all open remarks of a task to a round of a run; *ret_count of them. */
+/* Give the open remarks of a task to a round of a run, but those that ask for another agent or
+ * branch than the run's; *ret_count of them. */
 MUST_CHECK int remark_take(
     struct db *db, int64_t task, int64_t run, int64_t round, size_t *ret_count, struct err *err);
+
+/* Give those that were said until then (0: all) to a run without a round, which was cancelled: they
+ * are taken back with it. */
+MUST_CHECK int
+remark_take_back(struct db *db, int64_t task, int64_t run, int64_t until_ms, struct err *err);
 
 /* Open those of a run again that it took: it ended without an answer to them. */
 MUST_CHECK int remark_reopen(struct db *db, int64_t run, struct err *err);
@@ -65,8 +73,6 @@ MUST_CHECK int remark_set_failure(struct db *db,
                                   const char *failure,
                                   bool *ret_known,
                                   struct err *err);
-
-MUST_CHECK int remark_count_open(struct db *db, int64_t task, size_t *ret_count, struct err *err);
 
 /* How many remarks of this kind were made about one draft of a task, open or not. */
 MUST_CHECK int remark_count_kind(struct db *db,

@@ -156,6 +156,9 @@ remove_next(struct db *db,
         [RETENTION_BASELINES] = "DELETE FROM baseline WHERE (baseline_key, check_name) ="
                                 " (SELECT baseline_key, check_name FROM baseline"
                                 " WHERE created_ms < $1 ORDER BY created_ms LIMIT 1)",
+        [RETENTION_WITHDRAWALS] = "DELETE FROM withdrawal WHERE origin = (SELECT origin"
+                                  " FROM withdrawal WHERE created_ms < $1"
+                                  " ORDER BY created_ms LIMIT 1)",
     };
 
     if (whole[kind])

@@ -1,5 +1,5 @@
 /* What is removed from the store when it is old: payloads and ids of deliveries that were handled,
- * what steps of ended runs printed, messages that were sent, baselines. Tasks, runs, steps, results
+ * what steps of ended runs printed, messages that were sent, baselines, withdrawals. Tasks, runs, steps, results
  * of checks and drafts stay: the evidence. */
 #pragma once
 
@@ -16,6 +16,7 @@ enum retention_kind {
     RETENTION_OUTPUTS,  /* of steps, by when they began */
     RETENTION_MESSAGES, /* that were sent, by when they were made */
     RETENTION_BASELINES,
+    RETENTION_WITHDRAWALS, /* by when they were noted */
     RETENTION_KINDS
 };
 

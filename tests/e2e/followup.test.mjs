@@ -208,6 +208,36 @@ if grep -q "too late" "$DRAFTD_PROMPT_FILE"; then echo "heard" >>notes.txt; else
         assert.equal(task.draft_state, 'closed');
     });
 
+    test('what is said while a cancelled run ends is heard after it, what was said before is not', async () => {
+        const stubborn = `case $(tail -n 40 "$DRAFTD_PROMPT_FILE") in
+            *slow*) trap "" TERM; while :; do sleep 1; done ;; esac\n${agent}`;
+        const { repository, pull } = await drafted('regretted', usual(stubborn));
+        await say(repository, pull.number, '@draftd go slow', true);
+        await until('the agent', () => world.show(repository).runs[1]?.stage === 'agent');
+        await say(repository, pull.number, '@draftd and this, too', true); // for a round that will not come
+        await new Promise((resolve) => setTimeout(resolve, 1100)); // GitHub tells whole seconds
+        await say(repository, pull.number, '@draftd cancel', true);
+        await say(repository, pull.number, '@draftd do another thing', true);
+        const task = await ran(repository, 3);
+        assert.equal(task.state, 'drafted');
+        assert.equal(task.runs[1].outcome, 'canceled');
+        const prompt = world.fileAt(repository, task.branch, 'prompt.txt');
+        assert.match(prompt, /do another thing/);
+        assert.doesNotMatch(prompt.slice(prompt.indexOf('## What is said about the change')), /and this, too/);
+        assert.equal(world.show(repository).runs.length, 3);
+    });
+
+    test('another agent can be asked for on the pull request, and stays', async () => {
+        const { repository, pull, branch } = await drafted('another');
+        await say(repository, pull.number, '@draftd use other: go on', true);
+        await ran(repository, 2);
+        assert.match(world.fileAt(repository, branch, 'notes.txt'), /by another/);
+        await say(repository, pull.number, '@draftd once more', true);
+        const task = await ran(repository, 3);
+        assert.equal(task.state, 'drafted');
+        assert.equal(world.fileAt(repository, branch, 'notes.txt').match(/by another/g).length, 2);
+    });
+
     test('help and status are answered where they were asked, once', async () => {
         const { repository, pull } = await drafted('asked');
         await say(repository, 1, '@draftd help');

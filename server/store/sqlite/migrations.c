@@ -261,6 +261,16 @@ static const char begun[] = "ALTER TABLE delivery ADD COLUMN begun INTEGER NOT N
 /* What is said is heard once, whatever delivery it comes in and when. */
 static const char heard[] = "ALTER TABLE run ADD COLUMN trigger_ref TEXT;";
 
+/* What was taken back stays so, and who wants another agent has it in a follow-up, too. */
+static const char withdrawal[] = "CREATE TABLE withdrawal ("
+                                 " origin TEXT NOT NULL PRIMARY KEY,"
+                                 " happened_ms INTEGER NOT NULL,"
+                                 " ref TEXT,"
+                                 " created_ms INTEGER NOT NULL);"
+                                 "CREATE INDEX withdrawal_old ON withdrawal (created_ms);"
+                                 "ALTER TABLE remark ADD COLUMN agent TEXT;"
+                                 "ALTER TABLE remark ADD COLUMN branch TEXT;";
+
 /* What leads from version N to version N + 1 is at place N, in parts that run one after the other.
  */
 #define PARTS_MAX 8
@@ -276,6 +286,7 @@ static const char *const migrations[][PARTS_MAX] = {
     {host_clock},
     {begun},
     {heard},
+    {withdrawal},
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

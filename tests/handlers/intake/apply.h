@@ -25,7 +25,7 @@ apply_in(struct db *db, void *ctx, struct err *err)
 
     (void)err;
     (void)snprintf(change->said, sizeof(change->said), "%s", r ? why.msg : "");
-    return r == ERR_CONFLICT || r == ERR_NOTFOUND ? 0 : r;
+    return r == ERR_CONFLICT || r == ERR_NOTFOUND || r == ERR_UNAVAILABLE ? 0 : r;
 }
 
 static inline void

@@ -19,11 +19,21 @@ struct comment {
 
 static struct world w;
 
-/* Why nothing was done about a comment in the issue; "": something was. */
+/* Why nothing was done; "": something was. */
+static const char *
+do_event(const struct event *event)
+{
+    static struct change change;
+
+    change = (struct change){.world = &w, .event = event, .now_ms = NOW_MS};
+    apply(&change);
+    return change.said;
+}
+
+/* A comment in the issue. */
 static const char *
 say(const struct comment *comment)
 {
-    static struct change change;
     struct remark remark = {.kind = REMARK_COMMENT,
                             .ref = borrowed(comment->ref),
                             .text = borrowed(comment->words),
@@ -42,10 +52,7 @@ say(const struct comment *comment)
         .remark = &remark,
         .happened_ms = comment->happened_ms,
     };
-
-    change = (struct change){.world = &w, .event = &event, .now_ms = NOW_MS};
-    apply(&change);
-    return change.said;
+    return do_event(&event);
 }
 
 static int64_t
@@ -61,7 +68,7 @@ open_done(void)
     world_open(&w, NULL, 0);
     world_make_task(&w, "github", ISSUE);
     world_exec(&w, "UPDATE run SET state = 2, outcome = 1, trigger_ms = 9000, finished_ms = 20700;"
-                   "UPDATE task SET state = 2");
+                   "UPDATE task SET state = 2, draft_number = 7, draft_state = 1");
 }
 
 TEST(words_are_new_until_they_were_heard)
@@ -118,23 +125,170 @@ TEST(a_retry_is_done_once)
     world_close(&w);
 }
 
-/* A cancellation takes back what was said before it, and a bare mention asks for what a label does.
- */
-TEST(what_is_taken_back_or_done_is_not_begun_again)
+static const char *
+cancel(int64_t happened_ms, const char *ref)
 {
-    struct comment comment = {.ref = "comment:1", .words = "use a table", .happened_ms = 11000};
+    struct remark words = {.ref = borrowed(ref), .text = borrowed("")};
+    const struct event event = {.kind = EVENT_CANCEL,
+                                .trigger = borrowed(ref ? "mention" : "label"),
+                                .origin = borrowed(ISSUE),
+                                .order_key = borrowed(ISSUE),
+                                .repository = borrowed("acme/api"),
+                                .number = 42,
+                                .actor = borrowed("ann"),
+                                .remark = ref ? &words : NULL,
+                                .happened_ms = happened_ms};
+    return do_event(&event);
+}
+
+/* Something that is said on the draft. */
+static const char *
+remark(const char *ref, int64_t happened_ms, const char *agent)
+{
+    struct remark remark = {.kind = REMARK_COMMENT,
+                            .ref = borrowed(ref),
+                            .text = borrowed("Why?"),
+                            .target = borrowed("pull:7"),
+                            .happened_ms = happened_ms};
+    const struct event event = {.kind = EVENT_REMARK,
+                                .trigger = borrowed("mention"),
+                                .draft = 7,
+                                .repository = borrowed("acme/api"),
+                                .actor = borrowed("ann"),
+                                .agent = borrowed(agent),
+                                .remark = &remark,
+                                .happened_ms = happened_ms};
+    return do_event(&event);
+}
+
+/* ---- cancelling ---- */
+
+/* Whether it ran, waited or nothing was under way; and whatever kind of wish it is. */
+TEST(what_was_said_before_a_cancellation_is_not_done_after_it)
+{
+    static const char *const states[] = {
+        "UPDATE run SET state = 2; UPDATE task SET state = 2",
+        "UPDATE run SET state = 1, lease_owner = 'w'; UPDATE task SET state = 1",
+        "UPDATE run SET state = 0; UPDATE task SET state = 0",
+    };
+    const struct comment words = {"comment:1", "use a table", 30000, MENTION_WORK};
+    const struct comment retry = {"comment:2", "", 30000, MENTION_RETRY};
+    const struct comment later = {"comment:4", "use a list", 31000, MENTION_WORK};
+
+    for (size_t i = 0; i < COUNT(states); i++) {
+        open_done();
+        world_exec(&w, states[i]);
+        CHECK_STR(cancel(31000, "comment:9"), i ? "" : "nothing of task 1 is under way");
+        if (i)
+            end_work(&w);
+        CHECK_STR(say(&words), "that was taken back since");
+        CHECK_STR(say(&retry), "that was taken back since");
+        CHECK_STR(remark("comment:3", 30000, NULL), "that was taken back since");
+        CHECK_INT(count_runs(), 1);
+        CHECK_STR(say(&later), ""); /* in the same second it may be the later one */
+        CHECK_STR(say(&words), "that was taken back since"); /* not for that run either */
+        CHECK_INT(count_runs(), 2);
+        world_close(&w);
+    }
+}
+
+TEST(a_label_that_was_taken_off_before_it_was_told_of_starts_nothing)
+{
+    struct comment bare = {"comment:1", "", 11000, MENTION_WORK};
+
+    world_open(&w, NULL, 0);
+    CHECK_STR(cancel(12000, NULL), "there is no task for " ISSUE);
+    CHECK_STR(say(&bare), "that was taken back since");
+    CHECK_INT(count_runs(), 0);
+    bare.happened_ms = 12000;
+    CHECK_STR(say(&bare), "");
+    world_close(&w);
+}
+
+TEST(a_cancellation_is_heard_once)
+{
+    const struct comment words = {"comment:1", "use a table", 31000, MENTION_WORK};
 
     open_done();
-    world_exec(&w, "UPDATE run SET cancel_ms = 12000");
-    CHECK_STR(say(&comment), "task 1 ended after this happened");
-    comment.happened_ms = 12000;
-    CHECK_STR(say(&comment), "");
+    world_exec(&w, "UPDATE run SET state = 1, lease_owner = 'w'");
+    CHECK_STR(cancel(31000, "comment:9"), "");
+    end_work(&w);
+    CHECK_STR(say(&words), "");
+    CHECK_STR(cancel(31000, "comment:9"), "that was taken back already");
+    CHECK_INT(world_int(&w, "SELECT count(*) FROM run WHERE state = 0"), 1);
+    CHECK_STR(cancel(31000, "comment:10"), "");
+    CHECK_INT(world_int(&w, "SELECT count(*) FROM run WHERE state = 0"), 0);
+    world_close(&w);
+}
+
+/* The delivery waits until that run has ended: it will not see what is said now. */
+TEST(what_is_said_while_a_run_is_being_cancelled_waits)
+{
+    const struct comment retry = {"comment:2", "", 32000, MENTION_RETRY};
+    const struct comment words = {"comment:3", "use a table", 32000, MENTION_WORK};
+
+    open_done();
+    world_exec(&w, "UPDATE run SET state = 1, lease_owner = 'w'");
+    CHECK_STR(cancel(31000, "comment:9"), "");
+    CHECK_STR(remark("comment:1", 32000, NULL), "task 1 is being cancelled");
+    CHECK_STR(say(&retry), "task 1 is being cancelled");
+    CHECK_STR(say(&words), "task 1 is being cancelled");
+    CHECK_INT(world_int(&w, "SELECT count(*) FROM remark"), 0);
+    end_work(&w);
+    CHECK_STR(remark("comment:1", 32000, NULL), "");
+    CHECK_INT(count_runs(), 2);
+    world_close(&w);
+}
+
+/* Deliveries come in any order: what was said after it stays, what was said before goes. */
+TEST(a_cancellation_takes_back_what_no_run_has_taken)
+{
+    open_done();
+    world_exec(&w, "UPDATE run SET state = 1, lease_owner = 'w'");
+    CHECK_STR(remark("comment:1", 30000, NULL), "");
+    CHECK_STR(remark("comment:2", 32000, NULL), "");
+    CHECK_STR(cancel(31000, NULL), "");
+    CHECK_STORED(&w, "SELECT group_concat(ref) FROM remark WHERE run IS NULL", "comment:2");
     world_close(&w);
 
     open_done();
-    comment = (struct comment){.ref = "comment:1", .words = "", .happened_ms = 11000};
+    CHECK_STR(remark("comment:1", 30000, NULL), ""); /* its run is queued */
+    CHECK_STR(remark("comment:2", 32000, NULL), "");
+    CHECK_STR(cancel(31000, NULL), "");
+    CHECK_STORED(&w, "SELECT group_concat(number || ' ' || state || ' ' || trigger_ms) FROM run",
+                 "1 2 9000,2 2 30000,3 0 32000");
+    world_close(&w);
+}
+
+/* A bare mention asks for what a label does. */
+TEST(what_was_done_is_not_begun_again)
+{
+    const struct comment comment = {"comment:1", "", 11000, MENTION_WORK};
+
+    open_done();
     CHECK_STR(say(&comment), "task 1 ended after this happened");
     CHECK_INT(count_runs(), 1);
+    world_close(&w);
+}
+
+/* ---- agents ---- */
+
+TEST(the_agent_that_was_chosen_stays_until_another_is_chosen)
+{
+    const struct comment words = {"comment:3", "use a table", 40000, MENTION_WORK};
+
+    open_done();
+    world_exec(&w, "UPDATE run SET agent = 'first'");
+    CHECK_STR(remark("comment:1", 30000, NULL), "");
+    CHECK_STORED(&w, "SELECT agent FROM run WHERE id = 2", "first");
+    CHECK_STR(remark("comment:2", 31000, "second"), ""); /* waits: that run has another */
+    world_exec(&w, "UPDATE run SET state = 2 WHERE id = 2; UPDATE task SET state = 2;"
+                   "UPDATE remark SET run = 2 WHERE agent IS NULL");
+    CHECK_STR(remark("comment:4", 32000, NULL), "");
+    CHECK_STORED(&w, "SELECT agent FROM run WHERE id = 3", "second");
+    end_work(&w);
+    CHECK_STR(say(&words), "");
+    CHECK_STORED(&w, "SELECT agent FROM run WHERE id = 4", "second");
     world_close(&w);
 }
 

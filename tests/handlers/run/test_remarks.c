@@ -223,17 +223,24 @@ TEST(what_came_too_late_is_the_next_runs)
     place_close(&place);
 }
 
-TEST(a_cancelled_run_answers_nothing_and_is_followed_by_none)
+/* What was said before the cancellation went with it: what is still open came after it. */
+TEST(a_cancelled_run_answers_nothing_and_is_followed_by_what_was_said_since)
 {
     struct place place;
 
     place_open(&place);
     say(&place, "line:1", "'line:7/1'");
     take(&place, 1, true);
-    say(&place, "line:2", "'line:7/2'");
     end_run(&place, OUTCOME_CANCELED);
     CHECK_INT(world_int(&place.world, "SELECT count(*) FROM outbox WHERE kind = 2"), 0);
     CHECK_INT(world_int(&place.world, "SELECT count(*) FROM run"), 1);
+    place_close(&place);
+
+    place_open(&place);
+    say(&place, "line:2", "'line:7/2'");
+    end_run(&place, OUTCOME_CANCELED);
+    CHECK_INT(world_int(&place.world, "SELECT count(*) FROM outbox WHERE kind = 2"), 0);
+    CHECK_INT(world_int(&place.world, "SELECT count(*) FROM run"), 2);
     place_close(&place);
 }
 

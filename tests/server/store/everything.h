@@ -8,6 +8,7 @@
 #include "server/store/remark.h"
 #include "server/store/retention.h"
 #include "server/store/step.h"
+#include "server/store/withdrawal.h"
 #include "tests/server/store/fixture.h"
 
 #define EVERYTHING_OWNER "worker"
@@ -131,6 +132,8 @@ everything_remarks(struct db *db, const struct everything *e, struct err *err)
     TRY(remark_take(db, e->task, e->run, 1, &count, err));
     TRY(remark_set_answer(db, id, "done", err));
     TRY(remark_reopen(db, e->run, err));
+    TRY(remark_take_back(db, e->task, e->run, 9, err));
+    TRY(withdrawal_note(db, e->key, 1, e->key, 1, err));
     return remark_count_kind(db, e->task, 0, REMARK_LINE, &count, err);
 }
 

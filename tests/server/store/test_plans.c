@@ -11,6 +11,7 @@
 #include "server/store/remark.h"
 #include "server/store/retention.h"
 #include "server/store/step.h"
+#include "server/store/withdrawal.h"
 #include "tests/server/store/fixture.h"
 
 static void
@@ -100,6 +101,7 @@ use_runs(struct db *db, int64_t task)
 
     CHECK_OK(run_latest(db, task, &run, &err), err);
     run_free(run);
+    CHECK_OK(run_heard(db, task, "r", &told, &err), err);
     CHECK_OK(run_list(db, task, &list, &err), err);
     run_list_done(&list);
     CHECK_OK(run_claim(db, &(struct run_claim){.owner = "w", .now_ms = 1, .lease_until_ms = 2},
@@ -175,6 +177,7 @@ use_remarks(struct db *db, int64_t task, int64_t run, const char *text)
     CHECK_OK(remark_list_of_task(db, task, &list, &err), err);
     remark_list_done(&list);
     CHECK_OK(remark_reopen(db, run, &err), err);
+    CHECK_OK(remark_take_back(db, task, run, 9, &err), err);
     CHECK_OK(remark_count_kind(db, task, 0, REMARK_CI, &count, &err), err);
 }
 
@@ -209,10 +212,13 @@ static void
 use_retention(struct db *db)
 {
     struct retention_result result;
+    int64_t withdrawn_ms;
     struct err err;
 
+    CHECK_OK(withdrawal_note(db, "o", 1, NULL, 1, &err), err);
+    CHECK_OK(withdrawal_last(db, "o", &withdrawn_ms, &err), err);
     CHECK_OK(retention_remove(
-                 db, &(struct retention){.before_ms = {9, 9, 9, 9, 9}, .budget_ms = MS_PER_MINUTE},
+                 db, &(struct retention){.before_ms = {9, 9, 9, 9, 9, 9}, .budget_ms = MS_PER_MINUTE},
                  &result, &err),
              err);
     for (int kind = 0; kind < RETENTION_KINDS; kind++)

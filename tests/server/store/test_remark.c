@@ -35,9 +35,12 @@ static size_t
 count_open(struct db *db, int64_t task)
 {
     struct err err;
-    size_t count = 99;
+    AUTO_DONE(remark_list_done) struct remark_list list = {0};
+    size_t count = 0;
 
-    CHECK_OK(remark_count_open(db, task, &count, &err), err);
+    CHECK_OK(remark_list_of_task(db, task, &list, &err), err);
+    for (size_t i = 0; i < list.count; i++)
+        count += list.items[i]->run == 0;
     return count;
 }
 
@@ -61,6 +64,8 @@ TEST(all_fields_come_back)
         .line = 12,
         .hunk = (char[]){"@@ -1 +1 @@\n-a\n+b"},
         .text = (char[]){"Why?"},
+        .agent = (char[]){"other"},
+        .branch = (char[]){"next"},
         .draft = 5,
         .happened_ms = 77,
     };
@@ -80,6 +85,8 @@ TEST(all_fields_come_back)
     CHECK_INT(got->line, 12);
     CHECK_STR(got->hunk, "@@ -1 +1 @@\n-a\n+b");
     CHECK_STR(got->text, "Why?");
+    CHECK_STR(got->agent, "other");
+    CHECK_STR(got->branch, "next");
     CHECK(!got->answer);
     CHECK_INT(got->draft, 5);
     CHECK_INT(got->happened_ms, 77);
@@ -138,6 +145,60 @@ TEST(a_round_takes_what_is_open_and_nothing_else)
     CHECK_INT(list.items[1]->round, 1);
     CHECK_INT(list.items[2]->round, 2);
     CHECK_STR(list.items[2]->ref, "review:1");
+    fixture_done(&f);
+}
+
+TEST(what_asks_for_another_agent_or_branch_waits)
+{
+    struct fixture f;
+    struct err err;
+    size_t taken = 0;
+    int64_t other = 0;
+
+    fixture_begin(&f);
+    const int64_t task = fixture_task(f.db, "o");
+    const int64_t run = queue_run(f.db, task);
+    add(f.db, task, REMARK_COMMENT, "comment:1");
+    add(f.db, task, REMARK_COMMENT, "comment:2");
+    add(f.db, task, REMARK_COMMENT, "comment:3");
+    CHECK_OK(db_exec(f.db,
+                     "UPDATE remark SET agent = 'other' WHERE id > 1;"
+                     "UPDATE remark SET branch = 'next' WHERE id = 3",
+                     &err),
+             err);
+    CHECK_OK(remark_take(f.db, task, run, 1, &taken, &err), err);
+    CHECK_INT(taken, 1);
+    CHECK_INT(count_open(f.db, task), 2);
+
+    CHECK_OK(db_exec(f.db, "UPDATE run SET state = 2", &err), err);
+    const struct run_new wanted = {
+        .task = task, .trigger_kind = "mention", .trigger_actor = "bea", .agent = "other"};
+    CHECK_OK(run_insert(f.db, &wanted, 1, &other, &err), err);
+    CHECK_OK(remark_take(f.db, task, other, 1, &taken, &err), err);
+    CHECK_INT(taken, 1);
+    CHECK_OK(db_exec(f.db, "UPDATE run SET branch = 'next'", &err), err);
+    CHECK_OK(remark_take(f.db, task, other, 2, &taken, &err), err);
+    CHECK_INT(taken, 1);
+    fixture_done(&f);
+}
+
+TEST(what_was_said_before_a_cancellation_goes_with_it)
+{
+    struct fixture f;
+    struct err err;
+
+    fixture_begin(&f);
+    const int64_t task = fixture_task(f.db, "o");
+    const int64_t run = queue_run(f.db, task);
+    add(f.db, task, REMARK_COMMENT, "comment:1");
+    add(f.db, task, REMARK_COMMENT, "comment:2");
+    CHECK_OK(db_exec(f.db, "UPDATE remark SET happened_ms = 1000 * id", &err), err);
+    CHECK_OK(remark_take_back(f.db, task, run, 1000, &err), err);
+    CHECK_INT(count_open(f.db, task), 1);
+    CHECK_OK(remark_take_back(f.db, task, run, 0, &err), err);
+    CHECK_INT(count_open(f.db, task), 0);
+    CHECK_OK(remark_reopen(f.db, run, &err), err); /* a retry asks for it again */
+    CHECK_INT(count_open(f.db, task), 2);
     fixture_done(&f);
 }
 

@@ -7,6 +7,7 @@
 #include "server/limits.h"
 #include "server/store/outbox.h"
 #include "server/store/step.h"
+#include "server/store/withdrawal.h"
 #include "tests/server/store/fixture.h"
 
 #define ALL_DAY (24 * 60 * 60 * 1000)
@@ -195,7 +196,7 @@ TEST(outputs_of_ended_runs_go_and_results_stay)
     fixture_done(&f);
 }
 
-TEST(messages_and_baselines_go)
+TEST(messages_baselines_and_withdrawals_go)
 {
     const struct check_execution execution = {.status = CHECK_PASSED};
     struct fixture f;
@@ -211,6 +212,8 @@ TEST(messages_and_baselines_go)
              err);
     CHECK_OK(baseline_put(f.db, "k", "old", &execution, 1, &err), err);
     CHECK_OK(baseline_put(f.db, "k", "young", &execution, 2, &err), err);
+    CHECK_OK(withdrawal_note(f.db, "old", 9, NULL, 1, &err), err);
+    CHECK_OK(withdrawal_note(f.db, "young", 1, NULL, 2, &err), err);
     const struct retention_result result = sweep(f.db, 2);
     CHECK_INT(result.removed[RETENTION_MESSAGES], 1);
     CHECK_INT(COUNT(f.db, "outbox WHERE body = 'sent'"), 0);
@@ -218,6 +221,8 @@ TEST(messages_and_baselines_go)
     CHECK_INT(result.removed[RETENTION_BASELINES], 1);
     CHECK_INT(baseline_get(f.db, "k", "old", &kept, &err), ERR_NOTFOUND);
     CHECK_OK(baseline_get(f.db, "k", "young", &kept, &err), err);
+    CHECK_INT(result.removed[RETENTION_WITHDRAWALS], 1);
+    CHECK_INT(COUNT(f.db, "withdrawal WHERE origin = 'young'"), 1);
     fixture_done(&f);
 }
 

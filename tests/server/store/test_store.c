@@ -167,7 +167,7 @@ TEST(an_older_store_is_brought_up_to_date)
                     "ALTER TABLE task DROP COLUMN draft_seen;"
                     "ALTER TABLE run DROP COLUMN rival;"
                     "ALTER TABLE run DROP COLUMN trigger_ref;"
-                    "DROP TABLE remark; DROP INDEX task_draft; DROP INDEX task_branch;"
+                    "DROP TABLE withdrawal; DROP TABLE remark; DROP INDEX task_draft; DROP INDEX task_branch;"
                     "ALTER TABLE task DROP COLUMN follow_ci;"
                     "ALTER TABLE task DROP COLUMN draft_ended_ms;"
                     "ALTER TABLE task DROP COLUMN draft_opened_ms;"
