@@ -4,11 +4,12 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-/* A process that serves the store of the configuration; stopped by stop(). */
+/* A process that serves the store of the configuration; stopped by stop(). It does no work, so that
+ * the store stays as it is. */
 static pid_t
 serve(void)
 {
-    const pid_t child = start((const char *const[]){"serve", CONFIG, NULL});
+    const pid_t child = start((const char *const[]){"serve", CONFIG, "--role", "receive", NULL});
 
     CHECK(says("event=serving"));
     return child;
