@@ -204,6 +204,21 @@ if [ -n "$sha" ]; then git merge -q -m taken "$sha"; else echo "a line" >>notes.
         assert.equal((await able.ended(repository)).state, 'drafted');
     });
 
+    for (const [scopes, state] of [['repo', 'failed'], ['repo, workflow', 'drafted']])
+        test(`with a classic token of the scopes ${scopes}: ${state}, before a push that would be refused`, async () => {
+            const classic = await World.start({ app: false, scopes });
+            const repository = await classic.repository('flows', makes);
+            await classic.label(repository);
+            const shown = await classic.ended(repository);
+            assert.equal(shown.state, state, shown.reason);
+            assert.equal((await pushes(classic, repository)).length, state === 'failed' ? 0 : 1);
+            if (state === 'failed') {
+                assert.match(shown.reason, /nothing was pushed: the change touches \.github\/workflows\/ci\.yml, .*without the scope workflow/);
+                assert.match((await classic.statuses(repository))[0].body, /without the scope workflow/);
+            }
+            await classic.stop();
+        });
+
     test("that a machine user's token may not change are told in clear words", async () => {
         const repository = await machine.repository('flows', makes);
         const hook = `${machine.bare(repository)}/hooks/pre-receive`;
