@@ -261,6 +261,15 @@ static const char begun[] = "ALTER TABLE delivery ADD COLUMN begun INTEGER NOT N
 /* What is said is heard once, whatever delivery it comes in and when. */
 static const char heard[] = "ALTER TABLE run ADD COLUMN trigger_ref TEXT;";
 
+/* What the platform's own ids of repositories are called now. */
+static const char repositories[] = "CREATE TABLE repository ("
+                                   " platform TEXT NOT NULL,"
+                                   " id INTEGER NOT NULL,"
+                                   " name TEXT NOT NULL,"
+                                   " told_ms INTEGER NOT NULL," /* 0: not told when */
+                                   " PRIMARY KEY (platform, id),"
+                                   " UNIQUE (platform, name));";
+
 /* What leads from version N to version N + 1 is at place N, in parts that run one after the other.
  */
 #define PARTS_MAX 8
@@ -276,6 +285,7 @@ static const char *const migrations[][PARTS_MAX] = {
     {host_clock},
     {begun},
     {heard},
+    {repositories},
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 
