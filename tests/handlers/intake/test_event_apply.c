@@ -237,6 +237,7 @@ TEST(a_move_that_is_told_of_is_kept)
     CHECK_INT(count_tasks("acme/new"), 1);
     (void)label("acme/old", 7, 2000);
     CHECK_INT(count_tasks("acme/new"), 1);
+    CHECK_INT(world_int(&w, "SELECT count(*) FROM repository WHERE name = 'acme/new'"), 1);
     world_close(&w);
 }
 
