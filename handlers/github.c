@@ -250,15 +250,33 @@ is_special_path(const char *path)
     return str_starts_with(path, ".github/workflows/");
 }
 
-/* What a machine user's token may do nobody tells. */
+/* What a machine user's token may do is told of classic ones only. */
+static int
+may_token_push_special(struct github *client,
+                       const char *repository,
+                       char **ret_why,
+                       struct err *err)
+{
+    bool lacks = false;
+    const int r = github_lacks_scope(client, repository, "workflow", &lacks, err);
+
+    if (r || !lacks)
+        return r;
+    return str_set(ret_why,
+                   "which the token may not without the scope workflow; give it that where it was "
+                   "made (Personal access tokens, classic), and ask again",
+                   err);
+}
+
 static int
 may_push_special(struct session *session, const char *repository, char **ret_why, struct err *err)
 {
+    struct github *client = github_client(session);
     auto_free char *level = NULL;
 
     if (session->app->settings->github.app_id == 0)
-        return 0;
-    const int r = github_granted(github_client(session), repository, "workflows", &level, err);
+        return may_token_push_special(client, repository, ret_why, err);
+    const int r = github_granted(client, repository, "workflows", &level, err);
     if (r || str_equal(level, "write") || str_equal(level, "admin"))
         return r;
     return str_set(ret_why,

@@ -62,6 +62,7 @@ reading_common(struct reading *reading, int64_t number, const char *happened, st
     if (!actor)
         return err_set(err, ERR_INVALID, "sender.login is missing");
     event->number = number;
+    event->repository_id = js_int(json, "repository.id", 0);
     event->actor_is_bot = str_equal(js_str(json, "sender.type"), "Bot");
     event->happened_ms = clock_parse(js_str(json, happened), 0);
     event->order_key = str_printf("github:%s#%" PRId64, repository, number);

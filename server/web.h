@@ -51,6 +51,7 @@ struct web_answer {
     char *rate_remaining;       /* x-ratelimit-remaining */
     char *rate_reset;           /* x-ratelimit-reset */
     char *accepted_permissions; /* x-accepted-github-permissions */
+    char *oauth_scopes;         /* x-oauth-scopes */
     char *redirected_to;        /* the last URL, where redirects were followed; else NULL */
     bool shortened;             /* `keep_last_bytes` left a beginning out */
 };

@@ -13,7 +13,8 @@ web_answer_clear_headers(struct web_answer *answer)
                             &answer->etag,
                             &answer->rate_remaining,
                             &answer->rate_reset,
-                            &answer->accepted_permissions};
+                            &answer->accepted_permissions,
+                            &answer->oauth_scopes};
 
     for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
         free(*slots[i]);
@@ -43,6 +44,7 @@ header_slot(struct web_answer *answer, struct bytes name)
         {"x-ratelimit-remaining", &answer->rate_remaining},
         {"x-ratelimit-reset", &answer->rate_reset},
         {"x-accepted-github-permissions", &answer->accepted_permissions},
+        {"x-oauth-scopes", &answer->oauth_scopes},
     };
 
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {

@@ -27,6 +27,7 @@ struct event {
     int64_t draft;      /* number of the draft that it is about; 0: none */
     char *head_branch;  /* the branch that it is about; or NULL */
     char *repository;   /* "acme/api"; EVENT_NOTICE: or NULL */
+    int64_t repository_id; /* the platform's, which stays when the name changes; 0: not told */
     char *moved_from;   /* EVENT_NOTICE: what the repository was called before; NULL: access is back */
     int64_t number;     /* issue or draft, for what is said in its thread; 0: none */
     char *title;

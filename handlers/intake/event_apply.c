@@ -219,9 +219,12 @@ event_apply(struct db *db,
     AUTO(task_free) struct task *task = NULL;
 
     *ret_task = 0;
+    int r = notice_name(db, platform, event, err);
+    if (r)
+        return r;
     if (event->kind == EVENT_NOTICE)
         return notice_take(db, app, platform, event, now_ms, err);
-    int r = follow_up_find(db, platform, event, &task, err);
+    r = follow_up_find(db, platform, event, &task, err);
     if (!r || r == ERR_NOTFOUND)
         r = check_is_wanted(db, app, task, event, now_ms, err);
     if (r)

@@ -5,6 +5,22 @@
 #include "handlers/intake/event.h"
 #include "handlers/platform.h"
 #include "server/store/notice.h"
+#include "server/store/repository.h"
+
+int
+notice_name(struct db *db, const char *platform, const struct event *event, struct err *err)
+{
+    const struct repository_name told = {.platform = platform,
+                                         .id = event->repository_id,
+                                         .name = event->repository,
+                                         .told_ms = event->happened_ms};
+    auto_free char *former = NULL;
+
+    if (told.id <= 0 || !told.name)
+        return 0;
+    const int r = repository_keep_name(db, &told, &former, err);
+    return r || !former ? r : notice_moved(db, platform, former, told.name, err);
+}
 
 int
 notice_take(struct db *db,

@@ -77,6 +77,14 @@ MUST_CHECK int github_granted(struct github *github,
                               char **ret_level,
                               struct err *err);
 
+/* Does GitHub say that the machine user's token is without an OAuth scope, such as "workflow"?  Of
+ * a fine-grained token it tells no scopes: false then.   Errors: ERR_INVALID as an App. */
+MUST_CHECK int github_lacks_scope(struct github *github,
+                                  const char *repository,
+                                  const char *scope,
+                                  bool *ret_lacks,
+                                  struct err *err);
+
 /* The new name of a repository that GitHub said was renamed or transferred, in a call of this
  * client; NULL: not that we know. Reading calls were answered all the same; writing ones,
  * ERR_NOTFOUND, were not carried out. Borrowed, until the next call. */

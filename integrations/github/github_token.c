@@ -227,3 +227,46 @@ github_granted(struct github *github,
     *ret_level = copy;
     return 0;
 }
+
+/* Is this one of the names in a list like "repo, workflow"? */
+static bool
+is_listed(const char *list, const char *name)
+{
+    static const char between[] = ", ";
+    const size_t name_len = strlen(name);
+
+    while (*list) {
+        const size_t len = strcspn(list, between);
+        if (len == name_len && strncmp(list, name, len) == 0)
+            return true;
+        list += len;
+        list += strspn(list, between);
+    }
+    return false;
+}
+
+/* Any call tells. That of the repository itself is open to every kind of token. An empty list is
+ * no classic token's that could do anything here: nothing is concluded from it. */
+int
+github_lacks_scope(struct github *github,
+                   const char *repository,
+                   const char *scope,
+                   bool *ret_lacks,
+                   struct err *err)
+{
+    AUTO_DONE(web_answer_done) struct web_answer answer = {0};
+    auto_free char *path = NULL;
+
+    if (github->options.app_id != 0)
+        return err_set(err, ERR_INVALID, "an App has permissions, not scopes");
+    int result = github_repository_path(repository, "", &path, err);
+    if (result)
+        return result;
+    const struct github_call call = {.method = "GET", .url = path, .repository = repository};
+    result = github_exchange(github, &call, &answer, err);
+    if (result)
+        return err_wrap(err, "what the token may do in %.200s", repository);
+    const char *const scopes = answer.oauth_scopes;
+    *ret_lacks = scopes && *scopes && !is_listed(scopes, scope);
+    return 0;
+}

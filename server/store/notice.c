@@ -24,6 +24,7 @@ notice_moved(struct db *db, const char *platform, const char *from, const char *
     auto_free char *new = str_printf("%s:%s#", platform, to);
     const char *const prefixes[] = {new, old, platform, NULL};
     const char *const of_tasks[] = {new, old, platform, from, NULL};
+    const char *const of_origins[] = {new, old, NULL};
     const char *const names[] = {to, from, platform, NULL};
 
     if (!old || !new)
@@ -44,6 +45,13 @@ notice_moved(struct db *db, const char *platform, const char *from, const char *
                 " AND NOT EXISTS (SELECT 1 FROM task AS other"
                 " WHERE other.origin = $1 || substr(task.origin, length($2) + 1))",
                 of_tasks, err);
+    if (!r)
+        r = run(db,
+                "UPDATE withdrawal SET origin = $1 || substr(origin, length($2) + 1)"
+                " WHERE substr(origin, 1, length($2)) = $2 AND NOT EXISTS (SELECT 1"
+                " FROM withdrawal AS other"
+                " WHERE other.origin = $1 || substr(withdrawal.origin, length($2) + 1))",
+                of_origins, err);
     return r ? r
              : run(db, "UPDATE task SET repository = $1 WHERE repository = $2 AND platform = $3",
                    names, err); /* last: the others ask for the old one */

@@ -9,8 +9,8 @@
 struct db;
 
 /* The repository `from` is called `to` now: its tasks, and what is owed to their threads, go by the
- * new name, by which later deliveries ask for them. A task whose new origin has another task
- * already keeps its own. Their runs are as before. */
+ * new name, by which later deliveries ask for them, and so does what was taken back. A task whose
+ * new origin has another task already keeps its own. Their runs are as before. */
 MUST_CHECK int notice_moved(
     struct db *db, const char *platform, const char *from, const char *to, struct err *err);
 

@@ -204,6 +204,21 @@ if [ -n "$sha" ]; then git merge -q -m taken "$sha"; else echo "a line" >>notes.
         assert.equal((await able.ended(repository)).state, 'drafted');
     });
 
+    for (const [scopes, state] of [['repo', 'failed'], ['repo, workflow', 'drafted']])
+        test(`with a classic token of the scopes ${scopes}: ${state}, before a push that would be refused`, async () => {
+            const classic = await World.start({ app: false, scopes });
+            const repository = await classic.repository('flows', makes);
+            await classic.label(repository);
+            const shown = await classic.ended(repository);
+            assert.equal(shown.state, state, shown.reason);
+            assert.equal((await pushes(classic, repository)).length, state === 'failed' ? 0 : 1);
+            if (state === 'failed') {
+                assert.match(shown.reason, /nothing was pushed: the change touches \.github\/workflows\/ci\.yml, .*without the scope workflow/);
+                assert.match((await classic.statuses(repository))[0].body, /without the scope workflow/);
+            }
+            await classic.stop();
+        });
+
     test("that a machine user's token may not change are told in clear words", async () => {
         const repository = await machine.repository('flows', makes);
         const hook = `${machine.bare(repository)}/hooks/pre-receive`;
@@ -274,6 +289,29 @@ for (const app of [true, false])
             const shown = (await until('the move', () => world.task('acme/late')), await world.ended('acme/late'));
             assert.equal(shown.state, 'drafted', shown.reason);
             assert.equal((await world.pulls('acme/late')).length, 1);
+        });
+
+        test('while nobody told: it is known by its id, whatever comes first under its new name', async () => {
+            const repositoryId = 4000;
+            const comment = '@draftd once more';
+            async function say(full_name, number, more) {
+                const [{ id }] = await world.control('POST', `repos/${full_name}/issues/${number}/comments`, { user: 'ann', body: comment });
+                await world.deliver('issue_comment', 'created', { repository: full_name, repositoryId, number, comment, commentId: id, ...more });
+            }
+            const repository = await world.repository('silent', notes);
+            await world.label(repository, { repositoryId });
+            assert.equal((await world.ended(repository)).state, 'drafted');
+            await rename(repository, 'acme/spoken');
+            const [pull] = await world.pulls('acme/spoken');
+            await say('acme/spoken', pull.number, { pull: true });
+            await until('the second run', () => world.show('acme/spoken')?.runs[1]?.state === 'ended');
+            await rename('acme/spoken', 'acme/heard');
+            await say('acme/heard', 1);
+            await until('the third run', () => world.show('acme/heard')?.runs[2]?.state === 'ended');
+            assert.equal((await world.ended('acme/heard')).state, 'drafted');
+            assert.equal(world.tasks().filter((task) => /silent|spoken|heard/.test(task.repository)).length, 1);
+            assert.equal((await world.pulls('acme/heard')).length, 1);
+            assert.doesNotMatch(JSON.stringify(await world.state('acme/heard')), /not one of them/);
         });
 
         test('to where draftd does not serve: it is told, and nothing is pushed', async () => {

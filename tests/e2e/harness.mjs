@@ -77,7 +77,8 @@ if (process.env.NODE_TEST_CONTEXT)
 
 export class World {
     /// options: app (bool), config (YAML lines appended), profiles ([{name, command, timeout_minutes}]),
-    /// sandbox (more members), workers, permissions (of the App), token_minutes,
+    /// sandbox (more members), workers, permissions (of the App), scopes (of the machine user's token: a
+    /// classic one), token_minutes,
     /// github (more lines of that section), address (where the stand-in is api.github.com and github.com; needs root),
     /// http (bool: without TLS), descriptors (as many as it may have)
     static async start(options = {}) {
@@ -120,7 +121,7 @@ export class World {
                 token_minutes: this.options.token_minutes ?? 60,
             },
             users: [{ login: 'ann' }, { login: 'eve' }, { login: 'draftd-bot' }],
-            tokens: [{ token: files['github.token'], login: 'draftd-bot' }],
+            tokens: [{ token: files['github.token'], login: 'draftd-bot', scopes: this.options.scopes }],
         });
     }
 

@@ -112,6 +112,7 @@ export class Api {
 
         const actor = authenticate(this.world, request.headers);
         entry.actor = `${actor.kind} ${actor.login}`;
+        entry.scopes = actor.scopes;
         return runOperation({
             violate: (reason) => this.violate(entry, reason),
             world: this.world, shapes: this.shapes, actor, operation: checked.operation, method: request.method,
@@ -152,6 +153,7 @@ export class Api {
             'x-ratelimit-used': String(RATE_LIMIT - this.remaining),
             'x-ratelimit-reset': String(Math.floor(Date.now() / 1000) + 3600),
             'x-ratelimit-resource': 'core',
+            ...(entry.scopes === undefined ? {} : { 'x-oauth-scopes': entry.scopes }),
             ...headers,
         });
         if (fault?.close !== 'half')

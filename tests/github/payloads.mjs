@@ -23,11 +23,14 @@ function replaceUser(user, login, type = 'User') {
     });
 }
 
-function replaceRepository(repository, fullName, defaultBranch = 'main') {
+/// An id of its own for each name, always the same (FNV-1a).
+const idOf = (name) => [...name.toLowerCase()].reduce((hash, letter) => Math.imul(hash ^ letter.charCodeAt(0), 0x01000193) >>> 0, 0x811c9dc5);
+
+function replaceRepository(repository, { repository: fullName, repositoryId, defaultBranch = 'main' }) {
     const [owner, name] = fullName.split('/');
     replaceUser(repository.owner, owner, 'Organization');
     return Object.assign(repository, {
-        name, full_name: fullName, default_branch: defaultBranch, private: false, archived: false, fork: false,
+        id: repositoryId ?? idOf(fullName), name, full_name: fullName, default_branch: defaultBranch, private: false, archived: false, fork: false,
         html_url: `https://github.com/${fullName}`, clone_url: `https://github.com/${fullName}.git`,
         url: `https://api.github.com/repos/${fullName}`,
     });
@@ -76,7 +79,7 @@ function replacePull(pull, { repository, number = 1, merged = false, state, head
         pull.head.sha = head;
 }
 
-/// `options`: repository (needed), number, title, body, author, state, labels, assignees, pull, label (the one
+/// `options`: repository (needed), repositoryId (without: one by its name), number, title, body, author, state, labels, assignees, pull, label (the one
 /// set or removed), assignee (the one set or removed), comment, commentId, sender, senderType,
 /// defaultBranch, installation (id), merged, head, branch (of a pull request), on (further members of the
 /// comment), review, check_suite, workflow_run (members of these).
@@ -84,7 +87,7 @@ export function makePayload(event, action, options) {
     const payload = example(event, action);
     const template = payload.sender;
     if (payload.repository)
-        replaceRepository(payload.repository, options.repository, options.defaultBranch);
+        replaceRepository(payload.repository, options);
     if (payload.issue)
         replaceIssue(payload.issue, options, template);
     if (payload.comment)

@@ -21,7 +21,8 @@
 //            app          {id, slug, public_key (PEM), client_id?, permissions?, token_minutes?, suspended?,
 //                         token_format? "stateless" (long, default) | "classic"}
 //            users        [{login, type?}]; whoever is named elsewhere exists as well
-//            tokens       [{token, login, expires_at?}]: of people, for machine-user mode
+//            tokens       [{token, login, expires_at?, scopes?}]: of people, for machine-user mode; with scopes ("repo,
+//                         workflow") it is a classic one, whose answers tell them, without a fine-grained one
 //            repositories [{full_name, default_branch?, private?, archived?, drafts?: false when refused,
 //                         installed?: false when the App is not, git_dir?: bare repository where branches
 //                         are looked up and which is served to git (without: every branch exists),

@@ -61,9 +61,9 @@ export class World {
         return this.people.get(login.toLowerCase());
     }
 
-    addUserToken({ token, login, expires_at = null }) {
+    addUserToken({ token, login, expires_at = null, scopes }) {
         this.addPerson(login);
-        this.tokens.set(token, { kind: 'user', login, expires_at });
+        this.tokens.set(token, { kind: 'user', login, expires_at, scopes });
     }
 
     /// `stateless`: what a request asks for, "enabled" or "disabled", whatever the App is set to.

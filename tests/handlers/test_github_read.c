@@ -444,6 +444,28 @@ TEST(every_member_may_be_anything)
     replace_each(&settings, "issue_comment", comment, comment);
 }
 
+TEST(the_id_of_the_repository_is_read_where_it_is_told)
+{
+    static const struct {
+        const char *patch;
+        int64_t id;
+    } cases[] = {
+        {"{}", 0},
+        {"{\"repository\":{\"id\":9007199254740991}}", 9007199254740991},
+        {"{\"repository\":{\"id\":\"7\"}}", 0},
+        {"{\"repository\":{\"id\":null}}", 0},
+    };
+    const struct settings settings = make_settings();
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        AUTO(js_free) json_t *json = make_payload(cases[i].patch);
+        AUTO(event_free) struct event *event = NULL;
+        struct err err;
+        CHECK_OK(read_json(&settings, "issues", json, &event, &err), err);
+        CHECK_INT(event->repository_id, cases[i].id);
+    }
+}
+
 /* ---- what GitHub says of itself ---- */
 
 #define SENDER "\"sender\":{\"login\":\"ann\",\"type\":\"User\"}"

@@ -51,7 +51,7 @@ TEST(get_reads_body_and_headers)
          "HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\nRetry-After: 30\r\nLINK: <x>; "
          "rel=\"next\"\r\n"
          "etag: W/\"1\"\r\nX-RateLimit-Remaining:0\r\nx-ratelimit-reset:  17 \r\n"
-         "X-Accepted-GitHub-Permissions: issues=write\r\nLocation: /there\r\n\r\nhello",
+         "X-Accepted-GitHub-Permissions: issues=write\r\nX-OAuth-Scopes: repo\r\nLocation: /there\r\n\r\nhello",
          0, 0, FAKE_KEEP},
     };
     struct fake_http *fake = fake_http_new(NULL, script, COUNT(script));
@@ -69,6 +69,7 @@ TEST(get_reads_body_and_headers)
     CHECK_STR(answer.rate_remaining, "0");
     CHECK_STR(answer.rate_reset, "17");
     CHECK_STR(answer.accepted_permissions, "issues=write");
+    CHECK_STR(answer.oauth_scopes, "repo");
     CHECK_STR(answer.location, "/there");
     web_answer_done(&answer);
     web_free(web);

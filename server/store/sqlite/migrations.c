@@ -271,6 +271,15 @@ static const char withdrawal[] = "CREATE TABLE withdrawal ("
                                  "ALTER TABLE remark ADD COLUMN agent TEXT;"
                                  "ALTER TABLE remark ADD COLUMN branch TEXT;";
 
+/* What the platform's own ids of repositories are called now. */
+static const char repositories[] = "CREATE TABLE repository ("
+                                   " platform TEXT NOT NULL,"
+                                   " id INTEGER NOT NULL,"
+                                   " name TEXT NOT NULL,"
+                                   " told_ms INTEGER NOT NULL," /* 0: not told when */
+                                   " PRIMARY KEY (platform, id),"
+                                   " UNIQUE (platform, name));";
+
 /* What leads from version N to version N + 1 is at place N, in parts that run one after the other.
  */
 #define PARTS_MAX 8
@@ -287,6 +296,7 @@ static const char *const migrations[][PARTS_MAX] = {
     {begun},
     {heard},
     {withdrawal},
+    {repositories},
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

@@ -292,4 +292,106 @@ TEST(the_agent_that_was_chosen_stays_until_another_is_chosen)
     world_close(&w);
 }
 
+/* ---- moves ---- */
+
+/* A label on issue 42 of a repository, about which nobody told that it moved. */
+static const char *
+label(const char *repository, int64_t id, int64_t happened_ms)
+{
+    auto_free char *origin = str_printf("github:%s#42", repository);
+    const struct event event = {
+        .kind = EVENT_START,
+        .trigger = borrowed("label"),
+        .origin = origin,
+        .order_key = origin,
+        .repository = borrowed(repository),
+        .repository_id = id,
+        .number = 42,
+        .title = borrowed("Sum is wrong"),
+        .actor = borrowed("ann"),
+        .happened_ms = happened_ms,
+    };
+
+    return do_event(&event);
+}
+
+static int64_t
+count_tasks(const char *repository)
+{
+    auto_free char *sql =
+        str_printf("SELECT count(*) FROM task WHERE repository = '%s'", repository);
+
+    return world_int(&w, sql);
+}
+
+TEST(a_repository_that_is_known_by_its_id_takes_its_tasks_to_its_new_name)
+{
+    world_open(&w, NULL, 0);
+    CHECK_STR(label("acme/old", 7, 1000), "");
+    CHECK_STR(label("acme/other", 8, 1000), "");
+    end_work(&w);
+    CHECK_STR(label("acme/new", 7, NOW_MS + 1000), "");
+    CHECK_INT(count_tasks("acme/old"), 0);
+    CHECK_INT(count_tasks("acme/new"), 1);
+    CHECK_INT(count_tasks("acme/other"), 1);
+    CHECK_INT(count_runs(), 3);
+    /* Also where nothing else comes of it. */
+    CHECK_STR(label("acme/newer", 7, NOW_MS + 2000), "task 1 is under way");
+    CHECK_INT(count_tasks("acme/newer"), 1);
+    world_close(&w);
+}
+
+TEST(a_repository_that_is_new_under_a_known_name_moves_nothing)
+{
+    world_open(&w, NULL, 0);
+    CHECK_STR(label("acme/api", 7, 1000), "");
+    end_work(&w);
+    CHECK_STR(label("acme/api", 8, NOW_MS + 1000), "");
+    end_work(&w);
+    CHECK_STR(label("acme/else", 7, NOW_MS + 2000), ""); /* nobody knows this one any more */
+    CHECK_INT(count_tasks("acme/api"), 1);
+    CHECK_INT(count_tasks("acme/else"), 1);
+    CHECK_STR(label("acme/last", 8, NOW_MS + 3000), "");
+    CHECK_INT(count_tasks("acme/api"), 0);
+    CHECK_INT(count_tasks("acme/last"), 1);
+    world_close(&w);
+}
+
+TEST(a_delivery_that_tells_no_id_moves_nothing)
+{
+    world_open(&w, NULL, 0);
+    CHECK_STR(label("acme/old", 0, 1000), "");
+    CHECK_STR(label("acme/new", 0, 2000), "");
+    CHECK_INT(count_tasks("acme/old"), 1);
+    CHECK_INT(count_tasks("acme/new"), 1);
+    CHECK_INT(world_int(&w, "SELECT count(*) FROM repository"), 0);
+    world_close(&w);
+}
+
+/* The name that it tells is kept too, so that what comes late does not move the tasks back. */
+TEST(a_move_that_is_told_of_is_kept)
+{
+    const struct event moved = {
+        .kind = EVENT_NOTICE,
+        .trigger = borrowed("moved"),
+        .order_key = borrowed("github:acme/new#0"),
+        .repository = borrowed("acme/new"),
+        .repository_id = 7,
+        .moved_from = borrowed("acme/old"),
+        .actor = borrowed("ann"),
+        .happened_ms = 3000,
+    };
+    struct change change = {.world = &w, .event = &moved, .now_ms = NOW_MS};
+
+    world_open(&w, NULL, 0);
+    CHECK_STR(label("acme/old", 7, 1000), "");
+    apply(&change);
+    CHECK_STR(change.said, "");
+    CHECK_INT(count_tasks("acme/new"), 1);
+    (void)label("acme/old", 7, 2000);
+    CHECK_INT(count_tasks("acme/new"), 1);
+    CHECK_INT(world_int(&w, "SELECT count(*) FROM repository WHERE name = 'acme/new'"), 1);
+    world_close(&w);
+}
+
 TEST_MAIN()

@@ -101,6 +101,44 @@ TEST(what_was_granted_is_told)
     CHECK_INT(world_end(github), 0);
 }
 
+static bool
+lacks_workflow(const char *scopes)
+{
+    bool lacks = false;
+    struct err err;
+
+    world_begin();
+    if (scopes)
+        world_control("POST", "setup",
+                      json_pack("{s:[{s:s,s:s,s:s}]}", "tokens", "token", "ghp_machine", "login",
+                                "draftd-bot", "scopes", scopes));
+    struct github *github = world_client(AS_USER);
+    CHECK_OK(github_lacks_scope(github, REPO, "workflow", &lacks, &err), err);
+    CHECK_INT(world_end(github), 0);
+    return lacks;
+}
+
+TEST(the_scopes_of_a_classic_token_are_told)
+{
+    bool lacks;
+    struct err err;
+
+    CHECK(lacks_workflow("repo"));
+    CHECK(lacks_workflow("repo, workflows, admin:workflow"));
+    CHECK(!lacks_workflow("repo, workflow"));
+    CHECK(!lacks_workflow("workflow,repo"));
+    CHECK(!lacks_workflow("")); /* not told of what could push */
+    CHECK(!lacks_workflow(NULL));
+    world_begin();
+    struct github *github = world_client(AS_USER);
+    CHECK_INT(github_lacks_scope(github, "acme/unknown", "workflow", &lacks, &err), ERR_NOTFOUND);
+    CHECK_CONTAINS(err.msg, "what the token may do in acme/unknown");
+    CHECK_INT(world_end(github), 0);
+    github = world_client(AS_APP);
+    CHECK_INT(github_lacks_scope(github, REPO, "workflow", &lacks, &err), ERR_INVALID);
+    CHECK_INT(world_end(github), 0);
+}
+
 TEST(a_refused_token_is_renewed_once)
 {
     world_begin();

@@ -6,6 +6,7 @@
 #include "server/store/identity.h"
 #include "server/store/outbox.h"
 #include "server/store/remark.h"
+#include "server/store/repository.h"
 #include "server/store/retention.h"
 #include "server/store/step.h"
 #include "server/store/withdrawal.h"
@@ -45,6 +46,17 @@ everything_deliveries(struct db *db, struct everything *e, struct err *err)
     TRY(delivery_reopen(db, e->delivery, 7, err));
     TRY(delivery_mark_set(db, e->key, e->key, 1, err));
     return delivery_finish(db, e->delivery, DELIVERY_IGNORED, NULL, 0, err);
+}
+
+static inline int
+everything_names(struct db *db, const struct everything *e, struct err *err)
+{
+    struct repository_name told = {.platform = e->key, .id = 7, .name = "acme/old"};
+    auto_free char *former = NULL;
+
+    TRY(repository_keep_name(db, &told, &former, err));
+    told.name = "acme/new";
+    return repository_keep_name(db, &told, &former, err);
 }
 
 static inline int
@@ -171,6 +183,7 @@ everything_write(struct db *db, void *ctx, struct err *err)
     TRY(identity_put(db, "ab12", err));
     TRY(everything_task(db, e, err));
     TRY(everything_deliveries(db, e, err));
+    TRY(everything_names(db, e, err));
     TRY(everything_runs(db, e, err));
     TRY(everything_steps(db, e, err));
     TRY(everything_remarks(db, e, err));

@@ -70,6 +70,8 @@ TEST(a_repository_that_moved_takes_its_tasks_and_messages_along)
     owe(&f, first, github, "github:acme/old#1 evidence");
     owe(&f, third, github, o3);
     owe(&f, fourth, local, o4);
+    exec(&f, "INSERT INTO withdrawal (origin, happened_ms, created_ms) VALUES"
+             " ('github:acme/old#3', 1, 1), ('github:acme/older#3', 1, 1)");
     CHECK_OK(notice_moved(f.db, "github", "acme/old", "beta/new", &err), err);
     CHECK_ROWS(&f, "SELECT repository AS x FROM task ORDER BY id",
                "beta/new beta/new acme/older acme/old beta/new");
@@ -80,6 +82,8 @@ TEST(a_repository_that_moved_takes_its_tasks_and_messages_along)
                "github:beta/new#1 github:beta/new#1 evidence github:acme/older#1 local:acme/old#1");
     CHECK_ROWS(&f, "SELECT thread AS x FROM task WHERE id < 3 ORDER BY id",
                "github:beta/new#1 github:beta/new#2");
+    CHECK_ROWS(&f, "SELECT origin AS x FROM withdrawal ORDER BY origin",
+               "github:acme/older#3 github:beta/new#3");
     fixture_done(&f);
 }
 

@@ -9,6 +9,7 @@
 #include "server/store/draft.h"
 #include "server/store/outbox.h"
 #include "server/store/remark.h"
+#include "server/store/repository.h"
 #include "server/store/retention.h"
 #include "server/store/step.h"
 #include "server/store/withdrawal.h"
@@ -41,6 +42,17 @@ use_deliveries(struct db *db, int64_t task)
     delivery_list_done(&list);
     CHECK_OK(delivery_mark_set(db, "github", "app", 1, &err), err);
     CHECK_OK(delivery_mark_get(db, "github", "app", &seen_ms, &err), err);
+}
+
+static void
+use_names(struct db *db)
+{
+    const struct repository_name told = {.platform = "github", .id = 7, .name = "acme/api"};
+    char *former = NULL;
+    struct err err;
+
+    CHECK_OK(repository_keep_name(db, &told, &former, &err), err);
+    CHECK(!former);
 }
 
 static void
@@ -233,6 +245,7 @@ use_everything(struct fixture *f)
     const int64_t task = fixture_task(f->db, "o");
     const int64_t run = fixture_run(f->db, task);
     use_deliveries(f->db, task);
+    use_names(f->db);
     use_tasks(f->db, task);
     use_runs(f->db, task);
     use_steps(f->db, run, name);

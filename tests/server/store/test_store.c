@@ -177,7 +177,7 @@ TEST(an_older_store_is_brought_up_to_date)
                     "ALTER TABLE run DROP COLUMN settings_commit;"
                     "ALTER TABLE run DROP COLUMN instruction;"
                     "ALTER TABLE run DROP COLUMN cancel_ms;"
-                    "DROP TABLE identity; DROP TABLE host_clock;"
+                    "DROP TABLE identity; DROP TABLE host_clock; DROP TABLE repository;"
                     "DROP INDEX delivery_body_old; DROP INDEX delivery_old;"
                     "DROP INDEX step_output_old; DROP INDEX outbox_sent_old;"
                     "DROP INDEX baseline_old;"
