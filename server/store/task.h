@@ -111,8 +111,8 @@ MUST_CHECK int task_set_request(struct db *db,
 MUST_CHECK int task_set_branch(
     struct db *db, int64_t id, const char *branch, const char *base_branch, struct err *err);
 
-/* The task has this draft, which is open. When it was opened is kept while it is the same one; another
- * one that it had is kept as a past draft. */
+/* The task has this draft, which is open. When it was opened is kept while it is the same one;
+ * another one that it had is kept as a past draft. */
 MUST_CHECK int task_set_draft(struct db *db,
                               int64_t id,
                               int64_t draft_number,

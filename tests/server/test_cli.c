@@ -271,7 +271,7 @@ TEST(one_task_is_shown_with_all_that_is_known)
 }
 
 #define REMARK                                                                                     \
-    "INSERT INTO remark (task, kind, ref, batch, actor, line, text, draft, happened_ms,"            \
+    "INSERT INTO remark (task, kind, ref, batch, actor, line, text, draft, happened_ms,"           \
     " created_ms) VALUES "
 
 /* Of each draft its own reviews, remarks and runs. */
@@ -290,11 +290,13 @@ TEST(past_drafts_are_shown_apart)
                " created_ms) VALUES (1, 2, 'mention', 'ann', 1, 2, 1), (1, 3, 'review', 'bea', 1,"
                " 2, 1)");
     CHECK_STATUS(DRAFTD("show", CONFIG, "1"), 0);
-    CHECK_CONTAINS(strbuf_str(&out), "draft          7, open, 1 reviews, 1 remarks, 2 runs: https:");
     CHECK_CONTAINS(strbuf_str(&out),
-                   "past drafts    2, merged 1970-01-01T00:00:05.000Z, 2 reviews, 3 remarks, 1 runs:"
-                   " https://github.example/2\n"
-                   "               3, ended\n");
+                   "draft          7, open, 1 reviews, 1 remarks, 2 runs: https:");
+    CHECK_CONTAINS(
+        strbuf_str(&out),
+        "past drafts    2, merged 1970-01-01T00:00:05.000Z, 2 reviews, 3 remarks, 1 runs:"
+        " https://github.example/2\n"
+        "               3, ended\n");
     CHECK_CONTAINS(strbuf_str(&out), "remarks        line by ann at draft 2: open\n");
     CHECK_CONTAINS(strbuf_str(&out), "               review by bea: open\n");
     CHECK_STATUS(DRAFTD("show", CONFIG, "--json", "1"), 0);
