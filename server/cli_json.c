@@ -79,11 +79,22 @@ json_t *
 cli_remark_json(const struct remark *remark)
 {
     return json_pack(
-        "{s:I,s:s,s:s,s:s,s:o,s:I,s:o,s:o,s:o,s:I}", "id", (json_int_t)remark->id, "kind",
+        "{s:I,s:s,s:s,s:s,s:o,s:I,s:o,s:o,s:I,s:o,s:I}", "id", (json_int_t)remark->id, "kind",
         remark_kind_name(remark->kind), "ref", remark->ref, "actor", remark->actor, "path",
         text_json(remark->path), "line", (json_int_t)remark->line, "text", text_json(remark->text),
-        "answer", text_json(remark->answer), "run",
+        "answer", text_json(remark->answer), "draft", (json_int_t)remark->draft, "run",
         remark->run ? json_integer(remark->run) : json_null(), "round", (json_int_t)remark->round);
+}
+
+json_t *
+cli_past_draft_json(const struct past_draft *past, const struct cli_draft_tally *tally)
+{
+    return json_pack("{s:I,s:o,s:o,s:o,s:s,s:o,s:o,s:I,s:I,s:I}", "number",
+                     (json_int_t)past->number, "url", text_json(past->url), "branch",
+                     text_json(past->branch), "base_branch", text_json(past->base_branch), "state",
+                     past_draft_state_name(past), "opened", time_json(past->opened_ms), "ended",
+                     time_json(past->ended_ms), "reviews", (json_int_t)tally->reviews, "remarks",
+                     (json_int_t)tally->remarks, "runs", (json_int_t)tally->runs);
 }
 
 json_t *

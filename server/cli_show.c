@@ -7,6 +7,7 @@
 #include "server/cli_result.h"
 #include "server/store/draft.h"
 #include "server/store/outbox.h"
+#include "server/store/past_draft.h"
 #include "server/store/remark.h"
 #include "server/store/run.h"
 #include "server/store/step.h"
@@ -32,6 +33,7 @@ struct view {
     struct step_list steps;
     struct outbox_list owed;
     struct remark_list remarks;
+    struct past_draft_list past;
     struct draft *draft;
 };
 
@@ -44,6 +46,7 @@ view_done(struct view *view)
     step_list_done(&view->steps);
     outbox_list_done(&view->owed);
     remark_list_done(&view->remarks);
+    past_draft_list_done(&view->past);
     draft_free(view->draft);
 }
 
@@ -71,32 +74,73 @@ load(struct db *db, void *ctx, struct err *err)
         r = outbox_list(db, view->id, &view->owed, err);
     if (!r)
         r = remark_list_of_task(db, view->id, &view->remarks, err);
+    if (!r)
+        r = past_draft_list(db, view->id, &view->past, err);
     if (r)
         return r;
     r = draft_get(db, view->id, &view->draft, err);
     return r == ERR_NOTFOUND ? 0 : r;
 }
 
-/* How many reviews the remarks come from: those of one review have its name in common. */
-static size_t
-count_reviews(const struct remark_list *remarks)
+/* Is this remark of a review none of whose remarks came before it? Those of one review have its
+ * name in common. */
+static bool
+begins_review(const struct remark_list *remarks, size_t at)
 {
-    size_t count = 0;
+    const char *batch = remarks->items[at]->batch;
+    size_t k = 0;
 
-    for (size_t i = 0; i < remarks->count; i++) {
-        const char *batch = remarks->items[i]->batch;
-        size_t k = 0;
-        while (k < i && !str_equal(remarks->items[k]->batch, batch))
-            k++;
-        count += batch && k == i && str_starts_with(batch, "review:");
+    while (k < at && !str_equal(remarks->items[k]->batch, batch))
+        k++;
+    return batch && k == at && str_starts_with(batch, "review:");
+}
+
+/* What one draft of the task had of reviews, remarks and runs. `at`: its place among the past ones;
+ * their count for the present one, which has what is left. */
+static struct cli_draft_tally
+tally(const struct view *view, size_t at)
+{
+    const struct past_draft *before = at ? view->past.items[at - 1] : NULL;
+    const struct past_draft *own = at < view->past.count ? view->past.items[at] : NULL;
+    struct cli_draft_tally tally = {0};
+
+    for (size_t i = 0; i < view->remarks.count; i++) {
+        const int64_t id = view->remarks.items[i]->id;
+        const bool counts =
+            (!before || id > before->last_remark) && (!own || id <= own->last_remark);
+        tally.remarks += counts;
+        tally.reviews += counts && begins_review(&view->remarks, i);
     }
-    return count;
+    for (size_t i = 0; i < view->runs.count; i++) {
+        const int64_t number = view->runs.items[i]->number;
+        tally.runs += (!before || number > before->last_run) && (!own || number <= own->last_run);
+    }
+    return tally;
+}
+
+static void
+print_tally(const struct cli_draft_tally *tally)
+{
+    if (tally->remarks > 0)
+        (void)printf(", %zu reviews, %zu remarks, %zu runs", tally->reviews, tally->remarks,
+                     tally->runs);
+}
+
+static void
+print_url(const char *url)
+{
+    if (url && *url) {
+        (void)printf(": ");
+        cli_print_line(url);
+    }
+    (void)putchar('\n');
 }
 
 static void
 print_draft(const struct view *view)
 {
     const struct task *task = view->task;
+    const struct cli_draft_tally had = tally(view, view->past.count);
     char when[CLOCK_TEXT_BYTES];
 
     if (task->draft_number == 0)
@@ -105,19 +149,32 @@ print_draft(const struct view *view)
                  draft_state_name(task->draft_state));
     if (task->draft_ended_ms)
         (void)printf(" %s", clock_format(task->draft_ended_ms, when));
-    if (view->remarks.count > 0)
-        (void)printf(", %zu reviews, %zu remarks, %zu runs", count_reviews(&view->remarks),
-                     view->remarks.count, view->runs.count);
-    if (task->draft_url && *task->draft_url) {
-        (void)printf(": ");
-        cli_print_line(task->draft_url);
-    }
-    (void)putchar('\n');
+    print_tally(&had);
+    print_url(task->draft_url);
 }
 
 static void
-print_remarks(const struct remark_list *remarks)
+print_past_drafts(const struct view *view)
 {
+    char when[CLOCK_TEXT_BYTES];
+
+    for (size_t i = 0; i < view->past.count; i++) {
+        const struct past_draft *past = view->past.items[i];
+        const struct cli_draft_tally had = tally(view, i);
+        (void)printf("%-14s %" PRId64 ", %s", i ? "" : "past drafts", past->number,
+                     past_draft_state_name(past));
+        if (past->ended_ms)
+            (void)printf(" %s", clock_format(past->ended_ms, when));
+        print_tally(&had);
+        print_url(past->url);
+    }
+}
+
+static void
+print_remarks(const struct view *view)
+{
+    const struct remark_list *remarks = &view->remarks;
+
     for (size_t i = 0; i < remarks->count; i++) {
         const struct remark *remark = remarks->items[i];
         (void)printf("%-14s %s by ", i ? "" : "remarks", remark_kind_name(remark->kind));
@@ -126,6 +183,8 @@ print_remarks(const struct remark_list *remarks)
             (void)printf(" on ");
             cli_print_line(remark->path);
         }
+        if (remark->draft && remark->draft != view->task->draft_number)
+            (void)printf(" at draft %" PRId64, remark->draft);
         (void)puts(remark->answer ? ": answered" : remark->run ? ": taken" : ": open");
     }
 }
@@ -145,6 +204,7 @@ print_task(const struct view *view)
     cli_print_field("updated", clock_format(task->updated_ms, when));
     cli_print_field("branch", task->branch);
     print_draft(view);
+    print_past_drafts(view);
     cli_print_field("last word", task->reason);
 }
 
@@ -219,7 +279,7 @@ print_text(const struct view *view)
     print_task(view);
     for (size_t i = 0; i < view->runs.count; i++)
         print_run(view->runs.items[i]);
-    print_remarks(&view->remarks);
+    print_remarks(view);
     if (newest(view))
         cli_print_findings(newest(view));
     cli_print_checks(&view->checks);
@@ -243,6 +303,7 @@ print_json(const struct view *view)
     json_t *remarks = json_array();
     json_t *steps = json_array();
     json_t *owed = json_array();
+    json_t *past = json_array();
     int failed = 0;
 
     for (size_t i = 0; i < view->runs.count; i++)
@@ -257,6 +318,11 @@ print_json(const struct view *view)
     failed |= json_object_set_new(object, "runs", runs);
     for (size_t i = 0; i < view->remarks.count; i++)
         failed |= json_array_append_new(remarks, cli_remark_json(view->remarks.items[i]));
+    for (size_t i = 0; i < view->past.count; i++) {
+        const struct cli_draft_tally had = tally(view, i);
+        failed |= json_array_append_new(past, cli_past_draft_json(view->past.items[i], &had));
+    }
+    failed |= json_object_set_new(object, "past_drafts", past);
     failed |= json_object_set_new(object, "checks", checks);
     failed |= json_object_set_new(object, "remarks", remarks);
     failed |= json_object_set_new(object, "steps", steps);

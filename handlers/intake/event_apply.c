@@ -1,6 +1,7 @@
 /* See event_apply.h. */
 #include "handlers/intake/event_apply.h"
 
+#include "handlers/intake/ended_draft.h"
 #include "handlers/intake/event.h"
 #include "handlers/intake/follow_up.h"
 #include "handlers/intake/loops.h"
@@ -189,18 +190,29 @@ check_is_wanted(struct db *db,
         r = check_unheard(db, task, event, err);
     if (!r && task)
         r = check_loops(db, app, task, event, now_ms, err);
+    if (!r && task)
+        r = ended_draft_check(db, app, task, event, now_ms, err);
     return r;
 }
 
-/* Of a task that is not known: the wish may be told of after its end, and who asks is answered. */
+/* Of a task that is not known: it may be about a draft that one had once, the wish may be told of
+ * after its end, and who asks is answered. */
 static int
 note_stranger(struct db *db,
               const struct app *app,
               const char *platform,
               const struct event *event,
               int64_t now_ms,
+              int64_t *ret_task,
               struct err *err)
 {
+    struct err fault = {0};
+    const int heard = ended_draft_hear(db, app, platform, event, now_ms, ret_task, &fault);
+
+    if (heard && heard != ERR_NOTFOUND)
+        *err = fault;
+    if (heard != ERR_NOTFOUND)
+        return heard;
     if (event->kind != EVENT_CANCEL)
         return answer_stranger(db, app, platform, event, now_ms, err);
     const int r = withdraw(db, event->origin, event, now_ms, err);
@@ -234,7 +246,7 @@ event_apply(struct db *db,
         return r == ERR_CONFLICT && task ? tell_live_run(db, app, task, event, now_ms, err) : r;
     }
     if (!task)
-        return note_stranger(db, app, platform, event, now_ms, err);
+        return note_stranger(db, app, platform, event, now_ms, ret_task, err);
     *ret_task = task->id;
     return change_known(db, app, task, event, now_ms, err);
 }

@@ -245,6 +245,19 @@ check_unanswered(struct db *db, int64_t task, const char *text, struct err *err)
     return !r && put ? err_set(err, ERR_CONFLICT, "that was answered already") : r;
 }
 
+/* A review has nothing to put a sign on. */
+static struct report_answer_input
+make_input(const struct app *app, const struct task *task, const struct event *event)
+{
+    return (struct report_answer_input){
+        .task = task,
+        .instance = app->instance,
+        .bot_name = app->settings->bot.name,
+        .bot_label = app->settings->bot.label,
+        .question = event->reaction_target ? event->reaction_target : event_ref(event),
+    };
+}
+
 static int
 make_answer(const struct app *app,
             const struct task *task,
@@ -252,13 +265,7 @@ make_answer(const struct app *app,
             char **ret_text,
             struct err *err)
 {
-    const struct report_answer_input input = {
-        .task = task,
-        .instance = app->instance,
-        .bot_name = app->settings->bot.name,
-        .bot_label = app->settings->bot.label,
-        .question = event->reaction_target,
-    };
+    const struct report_answer_input input = make_input(app, task, event);
 
     if (event->kind != EVENT_ASK)
         return report_refusal(&input, ret_text, err);
@@ -340,4 +347,20 @@ follow_up_answer(struct db *db,
     const int r = make_answer(app, task, event, &text, err);
 
     return r ? r : owe_comment(db, platform, task, event, text, now_ms, err);
+}
+
+int
+follow_up_say_ended(struct db *db,
+                    const struct app *app,
+                    const struct task *task,
+                    const struct past_draft *ended,
+                    const struct event *event,
+                    int64_t now_ms,
+                    struct err *err)
+{
+    const struct report_answer_input input = make_input(app, task, event);
+    auto_free char *text = NULL;
+    const int r = report_ended(&input, ended, &text, err);
+
+    return r ? r : owe_comment(db, task->platform, task, event, text, now_ms, err);
 }

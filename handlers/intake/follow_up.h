@@ -9,6 +9,7 @@
 struct app;
 struct db;
 struct event;
+struct past_draft;
 struct task;
 
 /* The task that an event is about: by its origin, its draft or its branch.
@@ -55,6 +56,16 @@ MUST_CHECK int follow_up_decline(struct db *db,
                                  const char *reason,
                                  int64_t now_ms,
                                  struct err *err);
+
+/* Answer a mention on a draft that ended: what became of that, and where to ask. `task`: had it.
+ * Errors: as follow_up_answer(). */
+MUST_CHECK int follow_up_say_ended(struct db *db,
+                                   const struct app *app,
+                                   const struct task *task,
+                                   const struct past_draft *ended,
+                                   const struct event *event,
+                                   int64_t now_ms,
+                                   struct err *err);
 
 /* Answer a question ("status", "help"), or a wish that is not for us, with a comment where it was
  * said. `task`: NULL where there is none. Errors: ERR_CONFLICT it was answered already. */

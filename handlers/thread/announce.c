@@ -8,6 +8,7 @@
 #include "server/base/str.h"
 #include "server/base/strbuf.h"
 #include "server/store/outbox.h"
+#include "server/store/past_draft.h"
 #include "server/store/run.h"
 #include "server/store/step.h"
 #include "server/store/task.h"
@@ -67,9 +68,12 @@ render(struct db *db,
 {
     AUTO(run_free) struct run *run = NULL;
     AUTO_DONE(check_result_list_done) struct check_result_list checks = {0};
+    AUTO(past_draft_free) struct past_draft *past = NULL;
     auto_free char *waiting_for = NULL;
     int r = run_latest(db, task->id, &run, err);
 
+    if (!r || r == ERR_NOTFOUND)
+        r = past_draft_latest(db, task->id, &past, err);
     if (r && r != ERR_NOTFOUND)
         return r;
     r = run ? check_list(db, run->id, &checks, err) : 0;
@@ -88,6 +92,7 @@ render(struct db *db,
         .task = task,
         .run = run,
         .checks = run ? &checks : NULL,
+        .past = past,
         .instance = app->instance,
         .bot_name = app->settings->bot.name,
         .waiting_for = waiting_for,

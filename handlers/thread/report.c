@@ -116,6 +116,26 @@ report_append_link(struct strbuf *buf, const char *text, const char *url)
 }
 
 void
+report_append_past(struct strbuf *buf, const char *name, const struct past_draft *past)
+{
+    auto_free char *text = str_printf("%s %" PRId64, name, past->number);
+
+    report_append_link(buf, text ? text : name, past->url);
+    switch (past->state) {
+    case DRAFT_MERGED:
+        strbuf_add_str(buf, " was merged");
+        return;
+    case DRAFT_CLOSED:
+        strbuf_add_str(buf, " was closed");
+        return;
+    case DRAFT_NONE:
+    case DRAFT_OPEN: /* again */
+        strbuf_add_str(buf, " was left for another");
+        return;
+    }
+}
+
+void
 report_append_asker(struct strbuf *buf, const struct task *task, const struct run *run)
 {
     const char *actor = run && run->trigger_actor ? run->trigger_actor : task->requested_by;

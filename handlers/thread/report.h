@@ -7,6 +7,7 @@
 
 #include "integrations/git/repo.h"
 #include "server/base/err.h"
+#include "server/store/past_draft.h"
 #include "server/store/remark.h"
 #include "server/store/run.h"
 #include "server/store/step.h"
@@ -27,6 +28,7 @@ struct report_input {
     const struct task *task;
     const struct run *run;                 /* the newest; or NULL */
     const struct check_result_list *checks;/* of that run; or NULL */
+    const struct past_draft *past;         /* the newest that the task had before; or NULL */
     const char *instance;
     const char *bot_name;   /* "draftd": for "@draftd cancel" */
     const char *waiting_for;/* something that is away, in words; or NULL */
@@ -71,6 +73,13 @@ report_status_answer(const struct report_answer_input *input, char **ret_text, s
 /* As above, to a wish for work on a pull request of somebody else. */
 MUST_CHECK int
 report_refusal(const struct report_answer_input *input, char **ret_text, struct err *err);
+
+/* As above, to a mention on a draft that ended, which the task has or had: what became of it, and
+ * where to ask. */
+MUST_CHECK int report_ended(const struct report_answer_input *input,
+                            const struct past_draft *ended,
+                            char **ret_text,
+                            struct err *err);
 
 /* That what was asked is not done, and why.  Owns: as above. */
 MUST_CHECK int report_decline(const struct report_answer_input *input,

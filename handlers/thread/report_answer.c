@@ -110,6 +110,30 @@ report_refusal(const struct report_answer_input *input, char **ret_text, struct 
 }
 
 int
+report_ended(const struct report_answer_input *input,
+             const struct past_draft *ended,
+             char **ret_text,
+             struct err *err)
+{
+    AUTO_DONE(strbuf_done) struct strbuf buf = STRBUF_INIT(REPORT_BYTES);
+    const struct task *task = input->task;
+    auto_free char *present = str_printf("pull request %" PRId64, task->draft_number);
+
+    begin_answer(&buf, input);
+    report_append_past(&buf, "Pull request", ended);
+    strbuf_addf(&buf, ": draftd does nothing more on it. To have more done, mention `@%s` in ",
+                input->bot_name);
+    if (task->draft_state == DRAFT_OPEN) {
+        report_append_link(&buf, present ? present : "the present pull request", task->draft_url);
+        strbuf_add_str(&buf, ", which is open now.\n");
+    } else {
+        report_append_link(&buf, "the issue", task->url);
+        strbuf_add_str(&buf, ", which has to be open.\n");
+    }
+    return strbuf_take(&buf, ret_text, err);
+}
+
+int
 report_decline(const struct report_answer_input *input,
                const char *reason,
                char **ret_text,

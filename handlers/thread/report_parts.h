@@ -21,6 +21,9 @@ void report_append_code(struct strbuf *buf, const char *name, size_t max_bytes);
 /* "[`text`](url)"; the text alone when the address is not an ordinary one. At most 2 500 bytes. */
 void report_append_link(struct strbuf *buf, const char *text, const char *url);
 
+/* "[`name` 7](url) was merged"; at most 2 600 bytes. */
+void report_append_past(struct strbuf *buf, const char *name, const struct past_draft *past);
+
 /* One line: "**Verified**: ...". Nothing before a verdict is reached. At most 4 000 bytes. */
 void report_append_verdict(struct strbuf *buf,
                            const struct run *run,

@@ -95,6 +95,21 @@ append_sentence(struct strbuf *buf, const char *text)
     strbuf_add_str(buf, str_ends_with(text, ".") ? "\n" : ".\n");
 }
 
+/* The thread has seen another pull request: what is told now is not of that. One from the same
+ * branch only takes its place. */
+static void
+append_past(struct strbuf *buf, const struct report_input *input)
+{
+    const struct past_draft *past = input->past;
+
+    if (!past)
+        return;
+    const bool goes_on = past->branch && str_equal(past->branch, input->task->branch);
+    strbuf_add_str(buf, "\nBefore: ");
+    report_append_past(buf, "pull request", past);
+    strbuf_add_str(buf, goes_on ? ".\n" : "; this is new work.\n");
+}
+
 /* ---- live ---- */
 
 static void
@@ -139,6 +154,7 @@ append_live(struct strbuf *buf, const struct report_input *input)
         report_append_lines(buf, "- ", input->detail);
     }
 
+    append_past(buf, input);
     strbuf_add_str(buf, "\nAsked by ");
     report_append_asker(buf, input->task, run);
     strbuf_add_str(buf, stopping ? "." : ". ");
@@ -331,7 +347,9 @@ append_earlier_draft(struct strbuf *buf, const struct task *task)
 {
     if (task->state == TASK_DRAFTED || !task->draft_number)
         return;
-    strbuf_add_str(buf, "\nThere is already ");
+    strbuf_add_char(buf, '\n');
+    const bool ended = task->draft_state == DRAFT_MERGED || task->draft_state == DRAFT_CLOSED;
+    strbuf_add_str(buf, ended ? draft_word(task->draft_state) : "There is already ");
     append_draft_link(buf, task);
     strbuf_add_str(buf, ".\n");
 }
@@ -345,6 +363,7 @@ append_ended(struct strbuf *buf, const struct report_input *input, struct err *e
         report_append_lines(buf, "- ", input->detail);
     }
     append_earlier_draft(buf, input->task);
+    append_past(buf, input);
     if (input->task->state == TASK_DRAFTED && input->run) {
         const int r = report_append_flags(buf, input->run->flags, err);
         if (r)

@@ -1,6 +1,7 @@
 /* See task.h. */
 #include "server/store/task.h"
 
+#include "server/store/past_draft.h"
 #include "server/store/row.h"
 
 #define COLUMNS                                                                                    \
@@ -353,13 +354,15 @@ task_set_draft(struct db *db,
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
 
-    const int code = db_prepare(db,
-                                "UPDATE task SET draft_opened_ms = CASE WHEN draft_number = $1"
-                                " THEN draft_opened_ms ELSE $2 END,"
-                                " draft_number = $1, draft_url = $3, draft_state = $4,"
-                                " draft_ended_ms = 0, draft_conflicts = 0, draft_seen = NULL"
-                                " WHERE id = $5",
-                                &stmt, err);
+    int code = past_draft_keep(db, id, draft_number, err);
+    if (!code)
+        code = db_prepare(db,
+                          "UPDATE task SET draft_opened_ms = CASE WHEN draft_number = $1"
+                          " THEN draft_opened_ms ELSE $2 END,"
+                          " draft_number = $1, draft_url = $3, draft_state = $4,"
+                          " draft_ended_ms = 0, draft_conflicts = 0, draft_seen = NULL"
+                          " WHERE id = $5",
+                          &stmt, err);
     if (code)
         return code;
     db_bind_int(stmt, 1, draft_number);
@@ -393,12 +396,14 @@ task_leave_draft(struct db *db, int64_t id, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
 
-    const int code = db_prepare(db,
-                                "UPDATE task SET branch = NULL, base_branch = NULL,"
-                                " draft_number = 0, draft_url = NULL, draft_state = 0,"
-                                " draft_opened_ms = 0, draft_ended_ms = 0,"
-                                " draft_conflicts = 0, draft_seen = NULL WHERE id = $1",
-                                &stmt, err);
+    int code = past_draft_keep(db, id, 0, err);
+    if (!code)
+        code = db_prepare(db,
+                          "UPDATE task SET branch = NULL, base_branch = NULL,"
+                          " draft_number = 0, draft_url = NULL, draft_state = 0,"
+                          " draft_opened_ms = 0, draft_ended_ms = 0,"
+                          " draft_conflicts = 0, draft_seen = NULL WHERE id = $1",
+                          &stmt, err);
     if (code)
         return code;
     db_bind_int(stmt, 1, id);

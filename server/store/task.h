@@ -111,7 +111,8 @@ MUST_CHECK int task_set_request(struct db *db,
 MUST_CHECK int task_set_branch(
     struct db *db, int64_t id, const char *branch, const char *base_branch, struct err *err);
 
-/* The task has this draft, which is open. When it was opened is kept while it is the same one. */
+/* The task has this draft, which is open. When it was opened is kept while it is the same one;
+ * another one that it had is kept as a past draft. */
 MUST_CHECK int task_set_draft(struct db *db,
                               int64_t id,
                               int64_t draft_number,
@@ -123,7 +124,8 @@ MUST_CHECK int task_set_draft(struct db *db,
 MUST_CHECK int task_set_draft_state(
     struct db *db, int64_t id, enum draft_state state, int64_t ended_ms, struct err *err);
 
-/* Let go of an ended draft and its branch: what is asked next begins anew. */
+/* Let go of an ended draft, which is kept as a past one, and its branch: what is asked next begins
+ * anew. */
 MUST_CHECK int task_leave_draft(struct db *db, int64_t id, struct err *err);
 
 /* How the open draft was found. What is set or moved on above forgets it. */

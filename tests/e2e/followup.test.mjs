@@ -188,6 +188,10 @@ if grep -q "too late" "$DRAFTD_PROMPT_FILE"; then echo "heard" >>notes.txt; else
         await world.deliver('pull_request', 'closed', { repository, number: pull.number, merged: true, state: 'closed' });
         await until('the end to be known', () => world.show(repository).draft_state === 'merged');
         await until('the status to say so', async () => /Merged/.test((await world.statuses(repository))[0].body));
+        const told = (words) => until(`the answer: ${words}`, async () =>
+            (await world.issue(repository, pull.number)).comments.some((x) => words.test(x.body)));
+        await say(repository, pull.number, '@draftd a table, please', true);
+        await told(/^\[Pull request \d+\]\(.*\) was merged: .* mention `@draftd` in \[the issue\]\(/m);
         await say(repository, 1, '@draftd and one more');
         const task = await ran(repository, 2);
         assert.equal(task.state, 'drafted');
@@ -195,6 +199,13 @@ if grep -q "too late" "$DRAFTD_PROMPT_FILE"; then echo "heard" >>notes.txt; else
         assert.equal(pulls.length, 2);
         assert.equal(world.branches(repository).length, 2);
         assert.notEqual(task.branch, branch);
+        assert.deepEqual(task.past_drafts.map((x) => [x.number, x.branch, x.state, x.runs]),
+            [[pull.number, branch, 'merged', 1]]);
+        assert.match((await world.statuses(repository))[0].body,
+            new RegExp(`\\[pull request ${pull.number}\\]\\(.*\\) was merged; this is new work\\.`));
+        await say(repository, pull.number, '@draftd and a date', true);
+        await told(new RegExp(`was merged: .* in \\[pull request ${task.draft_number}\\]\\(.*\\), which is open now`));
+        assert.equal(world.show(repository).runs.length, 2);
     });
 
     test('closing the draft stops the run on it', async () => {
@@ -206,6 +217,9 @@ if grep -q "too late" "$DRAFTD_PROMPT_FILE"; then echo "heard" >>notes.txt; else
         const task = await ran(repository, 2);
         assert.equal(task.state, 'canceled');
         assert.equal(task.draft_state, 'closed');
+        await until('the status to say so', async () => (await world.statuses(repository))[0].body.includes(
+            `**Closed** without being merged: [pull request ${pull.number}](`));
+        assert.doesNotMatch((await world.statuses(repository))[0].body, /There is already/);
     });
 
     test('what is said while a cancelled run ends is heard after it, what was said before is not', async () => {

@@ -270,6 +270,51 @@ TEST(one_task_is_shown_with_all_that_is_known)
     CHECK_STR(strbuf_str(&err_out), "draftd: there is no task 77\n");
 }
 
+#define REMARK                                                                                     \
+    "INSERT INTO remark (task, kind, ref, batch, actor, line, text, draft, happened_ms,"           \
+    " created_ms) VALUES "
+
+/* Of each draft its own reviews, remarks and runs. */
+TEST(past_drafts_are_shown_apart)
+{
+    begin();
+    sql(REMARK "(1, 2, 'line:1', 'review:1', 'ann', 1, 'a', 2, 1, 1),"
+               " (1, 2, 'line:2', 'review:1', 'ann', 2, 'b', 2, 1, 1),"
+               " (1, 1, 'review:2', 'review:2', 'ann', 0, 'c', 2, 1, 1);"
+               "INSERT INTO past_draft (task, number, url, branch, base_branch, state, opened_ms,"
+               " ended_ms, last_run, last_remark) VALUES (1, 2, 'https://github.example/2',"
+               " 'draftd/42-x', 'main', 2, 4000, 5000, 1, (SELECT max(id) FROM remark)),"
+               " (1, 3, NULL, NULL, NULL, 0, 0, 0, 1, (SELECT max(id) FROM remark));" REMARK
+               "(1, 1, 'review:3', 'review:3', 'bea', 0, 'd', 7, 1, 1);"
+               "INSERT INTO run (task, number, trigger_kind, trigger_actor, trigger_ms, state,"
+               " created_ms) VALUES (1, 2, 'mention', 'ann', 1, 2, 1), (1, 3, 'review', 'bea', 1,"
+               " 2, 1)");
+    CHECK_STATUS(DRAFTD("show", CONFIG, "1"), 0);
+    CHECK_CONTAINS(strbuf_str(&out),
+                   "draft          7, open, 1 reviews, 1 remarks, 2 runs: https:");
+    CHECK_CONTAINS(
+        strbuf_str(&out),
+        "past drafts    2, merged 1970-01-01T00:00:05.000Z, 2 reviews, 3 remarks, 1 runs:"
+        " https://github.example/2\n"
+        "               3, ended\n");
+    CHECK_CONTAINS(strbuf_str(&out), "remarks        line by ann at draft 2: open\n");
+    CHECK_CONTAINS(strbuf_str(&out), "               review by bea: open\n");
+    CHECK_STATUS(DRAFTD("show", CONFIG, "--json", "1"), 0);
+    AUTO(js_free) json_t *json = parse_out();
+    CHECK_INT(json_array_size(js_at(json, "past_drafts")), 2);
+    CHECK_INT(js_int(json, "past_drafts.0.number", 0), 2);
+    CHECK_STR(js_str(json, "past_drafts.0.state"), "merged");
+    CHECK_STR(js_str(json, "past_drafts.0.branch"), "draftd/42-x");
+    CHECK_STR(js_str(json, "past_drafts.0.base_branch"), "main");
+    CHECK_STR(js_str(json, "past_drafts.0.ended"), "1970-01-01T00:00:05.000Z");
+    CHECK_INT(js_int(json, "past_drafts.0.reviews", 0), 2);
+    CHECK_INT(js_int(json, "past_drafts.0.remarks", 0), 3);
+    CHECK_INT(js_int(json, "past_drafts.0.runs", 0), 1);
+    CHECK_STR(js_str(json, "past_drafts.1.state"), "ended");
+    CHECK_INT(js_int(json, "past_drafts.1.runs", 9), 0);
+    CHECK_INT(js_int(json, "remarks.3.draft", 0), 7);
+}
+
 /* On some platforms this is the only place that tells it. */
 TEST(what_was_found_is_shown)
 {

@@ -280,6 +280,22 @@ static const char repositories[] = "CREATE TABLE repository ("
                                    " PRIMARY KEY (platform, id),"
                                    " UNIQUE (platform, name));";
 
+/* What a task had before, with how far its runs and remarks were of that: see past_draft.h. */
+static const char past_drafts[] = "CREATE TABLE past_draft ("
+                                  " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+                                  " task INTEGER NOT NULL REFERENCES task (id),"
+                                  " number INTEGER NOT NULL,"
+                                  " url TEXT,"
+                                  " branch TEXT,"
+                                  " base_branch TEXT,"
+                                  " state INTEGER NOT NULL,"
+                                  " opened_ms INTEGER NOT NULL,"
+                                  " ended_ms INTEGER NOT NULL,"
+                                  " last_run INTEGER NOT NULL,"
+                                  " last_remark INTEGER NOT NULL);"
+                                  "CREATE INDEX past_draft_task ON past_draft (task, id);"
+                                  "CREATE INDEX past_draft_number ON past_draft (number);";
+
 /* What leads from version N to version N + 1 is at place N, in parts that run one after the other.
  */
 #define PARTS_MAX 8
@@ -297,6 +313,7 @@ static const char *const migrations[][PARTS_MAX] = {
     {heard},
     {withdrawal},
     {repositories},
+    {past_drafts},
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

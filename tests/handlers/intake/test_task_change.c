@@ -313,6 +313,23 @@ TEST(an_ended_task_is_retried_by_its_number)
 }
 
 /* A retry repeats what was asked last, not what was asked once. */
+TEST(new_work_after_a_merged_draft_says_so)
+{
+    struct world w;
+    struct err err;
+
+    world_open(&w, NULL, 0);
+    struct change change = make_change(&w, "github");
+    CHECK_OK(start(&change, &err), err);
+    end_run(&w);
+    world_exec(&w, "UPDATE task SET draft_number = 2, draft_state = 2, branch = 'draftd/42-x'");
+    CHECK_OK(retry(&change, &err), err);
+    CHECK_STORED(&w, "SELECT number || ' ' || state || ' ' || last_run FROM past_draft", "2 2 1");
+    CHECK_STORED_CONTAINS(&w, "SELECT body FROM outbox WHERE kind = 0 ORDER BY id DESC LIMIT 1",
+                          "pull request 2 was merged; this is new work.\n");
+    world_close(&w);
+}
+
 TEST(a_retry_takes_the_newest_instruction_over)
 {
     struct world w;

@@ -253,6 +253,51 @@ TEST(status_of_a_run_that_gave_way_to_somebody)
     CHECK(!strstr(failed, "Not begun") && !strstr(failed, "all the same"));
 }
 
+TEST(status_says_what_came_before)
+{
+    struct task task = make_task(TASK_QUEUED);
+    struct past_draft past = {.number = 2,
+                              .url = text("https://example.org/acme/api/pull/2"),
+                              .branch = text("draftd/42-before"),
+                              .state = DRAFT_MERGED};
+    struct report_input input = make_input(&task, NULL);
+
+    input.past = &past;
+    auto_free char *queued = status_of(&input);
+    CHECK_CONTAINS(queued, "\n\nBefore: [pull request 2](https://example.org/acme/api/pull/2)"
+                           " was merged; this is new work.\n\nAsked by");
+    task.state = TASK_DRAFTED;
+    past.state = DRAFT_CLOSED;
+    auto_free char *drafted = status_of(&input);
+    CHECK_CONTAINS(drafted, "pull/2) was closed; this is new work.\n");
+    past.branch = task.branch; /* that another took the place of */
+    past.state = DRAFT_NONE;
+    auto_free char *replaced = status_of(&input);
+    CHECK_CONTAINS(replaced, "pull/2) was left for another.\n");
+    input.past = NULL;
+    auto_free char *first = status_of(&input);
+    CHECK(!strstr(first, "Before"));
+}
+
+TEST(status_of_a_run_whose_draft_ended_meanwhile)
+{
+    struct task task = make_task(TASK_CANCELED);
+    struct run run = make_run();
+    struct report_input input = make_input(&task, &run);
+
+    run.cancel_requested = text("whoever closed the draft");
+    task.draft_number = 2;
+    task.draft_url = text("https://example.org/acme/api/pull/2");
+    task.draft_state = DRAFT_CLOSED;
+    auto_free char *closed = status_of(&input);
+    CHECK_CONTAINS(closed, "**Cancelled** by whoever closed the draft.\n\n**Closed** without being "
+                           "merged: [pull request 2](https://example.org/acme/api/pull/2).\n");
+    CHECK(!strstr(closed, "There is already"));
+    task.draft_state = DRAFT_MERGED;
+    auto_free char *merged = status_of(&input);
+    CHECK_CONTAINS(merged, "\n\n**Merged**: [pull request 2](");
+}
+
 TEST(status_unchanged_held_and_canceled)
 {
     struct task task = make_task(TASK_UNCHANGED);

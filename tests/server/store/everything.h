@@ -5,6 +5,7 @@
 #include "server/store/draft.h"
 #include "server/store/identity.h"
 #include "server/store/outbox.h"
+#include "server/store/past_draft.h"
 #include "server/store/remark.h"
 #include "server/store/repository.h"
 #include "server/store/retention.h"
@@ -74,7 +75,8 @@ everything_task(struct db *db, struct everything *e, struct err *err)
     TRY(task_insert(db, &task, 1, &e->task, err));
     TRY(task_set_request(db, e->task, "title", "text", "ann", 1, err));
     TRY(task_set_branch(db, e->task, "branch", "main", err));
-    TRY(task_set_draft(db, e->task, 1, "url", 1, err));
+    TRY(task_set_draft(db, e->task, 2, "url", 1, err));
+    TRY(task_set_draft(db, e->task, 1, "url", 1, err)); /* and 2 is a past one */
     TRY(task_set_draft_seen(db, e->task, true, "seen", err));
     TRY(task_set_draft_state(db, e->task, DRAFT_CLOSED, 1, err));
     TRY(task_set_follow_ci(db, e->task, false, err));
@@ -202,6 +204,8 @@ everything_records(struct db *db, const struct everything *e, struct err *err)
     AUTO(run_free) struct run *same_run = NULL;
     AUTO(step_free) struct step *step = NULL;
     AUTO(draft_free) struct draft *draft = NULL;
+    AUTO(past_draft_free) struct past_draft *past = NULL;
+    AUTO(past_draft_free) struct past_draft *same_past = NULL;
     auto_free char *instance = NULL;
     struct check_execution baseline;
     int64_t seen_ms;
@@ -209,6 +213,8 @@ everything_records(struct db *db, const struct everything *e, struct err *err)
 
     TRY(delivery_mark_get(db, e->key, e->key, &seen_ms, err));
     TRY(run_told_of_rival(db, e->task, &told, err));
+    TRY(past_draft_latest(db, e->task, &past, err));
+    TRY(past_draft_find(db, e->key, e->key, 2, &same_past, err));
     TRY(delivery_get(db, e->delivery, &delivery, err));
     TRY(delivery_find(db, e->key, &same_delivery, err));
     TRY(task_get(db, e->task, &task, err));
@@ -228,6 +234,7 @@ everything_lists(struct db *db, const struct everything *e, struct err *err)
     AUTO_DONE(task_list_done) struct task_list tasks = {0};
     AUTO_DONE(task_list_done) struct task_list live = {0};
     AUTO_DONE(task_list_done) struct task_list drafts = {0};
+    AUTO_DONE(past_draft_list_done) struct past_draft_list past = {0};
     AUTO_DONE(run_list_done) struct run_list runs = {0};
     AUTO_DONE(step_list_done) struct step_list steps = {0};
     AUTO_DONE(check_result_list_done) struct check_result_list checks = {0};
@@ -237,6 +244,7 @@ everything_lists(struct db *db, const struct everything *e, struct err *err)
     TRY(task_list(db, false, 3, &tasks, err));
     TRY(task_list(db, true, 3, &live, err));
     TRY(task_list_open_drafts(db, INT64_MAX, 3, &drafts, err));
+    TRY(past_draft_list(db, e->task, &past, err));
     TRY(run_list(db, e->task, &runs, err));
     TRY(step_list(db, e->run, &steps, err));
     TRY(check_list(db, e->run, &checks, err));

@@ -8,6 +8,7 @@
 #include "server/base/clock.h"
 #include "server/store/draft.h"
 #include "server/store/outbox.h"
+#include "server/store/past_draft.h"
 #include "server/store/remark.h"
 #include "server/store/repository.h"
 #include "server/store/retention.h"
@@ -56,6 +57,22 @@ use_names(struct db *db)
 }
 
 static void
+use_past_drafts(struct db *db, int64_t task)
+{
+    struct past_draft_list list = {0};
+    struct past_draft *past = NULL;
+    struct err err;
+
+    CHECK_OK(past_draft_latest(db, task, &past, &err), err);
+    CHECK_OK(past_draft_set_state(db, past->id, DRAFT_MERGED, 1, &err), err);
+    past_draft_free(past);
+    CHECK_OK(past_draft_find(db, "github", "acme/api", 1, &past, &err), err);
+    past_draft_free(past);
+    CHECK_OK(past_draft_list(db, task, &list, &err), err);
+    past_draft_list_done(&list);
+}
+
+static void
 use_tasks(struct db *db, int64_t id)
 {
     struct task_list list = {0};
@@ -82,6 +99,7 @@ use_tasks(struct db *db, int64_t id)
     task_list_done(&list);
     CHECK_OK(task_set_follow_ci(db, id, true, &err), err);
     CHECK_OK(task_leave_draft(db, id, &err), err);
+    use_past_drafts(db, id);
     CHECK_OK(task_list(db, false, 10, &list, &err), err);
     task_list_done(&list);
     CHECK_OK(task_list(db, true, 10, &list, &err), err);

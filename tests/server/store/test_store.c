@@ -161,7 +161,7 @@ TEST(an_older_store_is_brought_up_to_date)
 
     fixture_make_dir(&f);
     store_close(open_store(&f));
-    run_sql(f.path, "DROP TABLE delivery_mark;"
+    run_sql(f.path, "DROP TABLE delivery_mark; DROP TABLE past_draft;"
                     "DROP INDEX task_draft_open; DROP INDEX run_rival;"
                     "ALTER TABLE task DROP COLUMN draft_conflicts;"
                     "ALTER TABLE task DROP COLUMN draft_seen;"
