@@ -221,6 +221,12 @@ draft_word(enum draft_state state)
     return "";
 }
 
+bool
+report_needed_no_agent(const struct run *run)
+{
+    return run->outcome == OUTCOME_UNCHANGED && run->stage < STAGE_AGENT && run->reason;
+}
+
 static bool
 gave_way(const struct report_input *input)
 {
@@ -230,14 +236,19 @@ gave_way(const struct report_input *input)
 static void
 append_unchanged(struct strbuf *buf, const struct report_input *input)
 {
-    if (!gave_way(input)) {
-        strbuf_addf(buf, "**No change needed**: the agent changed nothing%s.\n",
-                    input->task->draft_number ? "" : ", so there is no pull request");
+    if (gave_way(input)) {
+        strbuf_add_str(buf, "**Not begun**: ");
+        report_append_link(buf, "somebody's pull request", input->run->rival);
+        strbuf_add_str(buf, " for this is open already.\n");
         return;
     }
-    strbuf_add_str(buf, "**Not begun**: ");
-    report_append_link(buf, "somebody's pull request", input->run->rival);
-    strbuf_add_str(buf, " for this is open already.\n");
+    if (input->run && report_needed_no_agent(input->run)) {
+        strbuf_add_str(buf, "**Nothing was changed**: ");
+        append_sentence(buf, input->run->reason);
+        return;
+    }
+    strbuf_addf(buf, "**No change needed**: the agent changed nothing%s.\n",
+                input->task->draft_number ? "" : ", so there is no pull request");
 }
 
 static void

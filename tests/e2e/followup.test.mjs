@@ -404,6 +404,11 @@ if grep -q "too late" "$DRAFTD_PROMPT_FILE"; then echo "heard" >>notes.txt; else
         const again = await ran(repository, 3);
         assert.equal(again.runs[2].outcome, 'unchanged');
         assert.match(again.runs[2].reason, /has all of "main" already/);
+        const [status] = await world.statuses(repository);
+        assert.match(status.body, /^\*\*Nothing was changed\*\*: the branch has all of "main" already\.$/m);
+        assert.doesNotMatch(status.body, /the agent changed nothing/);
+        const { comments } = await world.issue(repository, pull.number);
+        assert.match(comments.at(-1).body, /^Nothing was changed for this: the branch has all of "main" already\.$/m);
     });
 
     test('rebase: the agent resolves what is in conflict', async () => {
@@ -481,6 +486,7 @@ fi
         const task = await ran(repository, 3);
         assert.equal(task.runs[2].outcome, 'unchanged');
         assert.match(task.runs[2].reason, /fail as they did before/);
+        assert.match((await world.statuses(repository))[0].body, /^\*\*Nothing was changed\*\*: the checks fail as they did before/m);
     });
 
     test('red checks of other heads, and where the repository does not want it, start nothing', async () => {

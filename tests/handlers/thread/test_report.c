@@ -253,6 +253,26 @@ TEST(status_of_a_run_that_gave_way_to_somebody)
     CHECK(!strstr(failed, "Not begun") && !strstr(failed, "all the same"));
 }
 
+TEST(status_of_a_run_that_needed_no_agent)
+{
+    struct task task = make_task(TASK_UNCHANGED);
+    struct run run = make_run();
+    struct report_input input = make_input(&task, &run);
+
+    task.draft_number = 9;
+    task.draft_url = text("https://example.org/acme/api/pull/9");
+    run.outcome = OUTCOME_UNCHANGED;
+    run.reason = text("the branch has all of \"main\" already");
+    auto_free char *told = status_of(&input);
+    CHECK_CONTAINS(told, "**Nothing was changed**: the branch has all of \"main\" already.\n");
+    CHECK(!strstr(told, "No change needed") && !strstr(told, "the agent"));
+
+    run.stage = STAGE_CHECK;
+    run.reason = text("the agent changed nothing");
+    auto_free char *agents = status_of(&input);
+    CHECK_CONTAINS(agents, "**No change needed**: the agent changed nothing.\n");
+}
+
 TEST(status_unchanged_held_and_canceled)
 {
     struct task task = make_task(TASK_UNCHANGED);
