@@ -314,7 +314,7 @@ append_retry_hint(struct strbuf *buf, const struct report_input *input)
         strbuf_addf(buf, " %s`draftd retry %" PRId64 "` tries again.",
                     mend ? "When that is mended, " : "", input->task->id);
     else if (mend)
-        strbuf_addf(buf, " When that is mended, mention `@%s` to try again.", input->bot_name);
+        strbuf_addf(buf, " When that is mended, `@%s retry` tries again.", input->bot_name);
     else if (gave_way(input))
         strbuf_addf(buf, " `@%s retry` has it done all the same.", input->bot_name);
     else

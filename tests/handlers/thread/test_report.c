@@ -215,7 +215,11 @@ TEST(status_failed)
     auto_free char *report = status_of(&input);
     CHECK_CONTAINS(report, "**Failed**: setup failed on the base commit (exit status 2).\n");
     CHECK_CONTAINS(report, "Last lines of output:\n\n```text\nnpm ERR!\nno such package\n```\n");
-    CHECK_CONTAINS(report, "When that is mended, mention `@draftd` to try again.\n");
+    CHECK_CONTAINS(report, "When that is mended, `@draftd retry` tries again.\n");
+    input.bot_name = "helper";
+    auto_free char *named = status_of(&input);
+    CHECK_CONTAINS(named, "When that is mended, `@helper retry` tries again.\n");
+    input.bot_name = "draftd";
     CHECK(!strstr(report, "should be different"));
 
     run.stage = STAGE_AGENT; /* other words may help an agent */
