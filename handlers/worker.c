@@ -15,6 +15,7 @@
 #include "server/metrics.h"
 #include "server/service.h"
 #include "server/store/remark.h"
+#include "server/store/step.h"
 #include "server/store/store.h"
 
 #include <inttypes.h>
@@ -163,6 +164,26 @@ store_give_back(struct db *db, void *ctx, struct err *err)
     return r;
 }
 
+/* All that the run made is taken back, and what it was asked for stays: one transaction. */
+static int
+store_begin_anew(struct db *db, void *ctx, struct err *err)
+{
+    const struct give_back_work *back = ctx;
+    const struct work *work = back->work;
+    int r = run_rewind(db, work->lease, err);
+
+    if (!r)
+        r = check_remove(db, work->run->id, err);
+    if (!r)
+        r = remark_give_again(db, work->run->id, err);
+    if (!r)
+        r = run_give_back(db, work->lease, &back->how, back->now_ms, err);
+    return r ? r
+             : announce_status(db, work->app, work->task->id,
+                               &(struct announcement){.detail = back->how.detail}, back->now_ms,
+                               err);
+}
+
 /* For how long the platform said that it takes no calls. */
 static int64_t
 told_pause_ms(const struct work *work, const struct err *cause)
@@ -263,12 +284,38 @@ stopped(struct work *work, struct err *err)
     return r;
 }
 
+/* People went on with the branch while the run worked: it starts from there, with the same words
+ * and remarks. */
+static int
+begin_anew(struct work *work, const struct err *cause, struct err *err)
+{
+    const int64_t now_ms = clock_now_ms();
+    auto_free char *why = str_printf(
+        "The branch was pushed to meanwhile: begun anew from there, try %" PRId64 " of at most %d",
+        work->run->attempts + 1, WORK_TRIES);
+
+    if (!why)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    const int r = store_transact(
+        work->app->store, store_begin_anew,
+        &(struct give_back_work){.work = work,
+                                 .how = {.not_before_ms = now_ms, .spent = true, .detail = why},
+                                 .now_ms = now_ms},
+        err);
+    if (!r)
+        log_info("run_begins_anew", kv_int("task", work->task->id), kv_int("run", work->run->id),
+                 kv_int("tries", work->run->attempts), kv_str("reason", cause->msg));
+    return r;
+}
+
 /* What to do about a pipeline that did not reach an ending of its own. */
 static int
 handle_failure(struct work *work, const struct err *cause, struct err *err)
 {
     if (stop_raised(work->stop))
         return stopped(work, err);
+    if (work->overtaken && work->run->attempts < WORK_TRIES)
+        return begin_anew(work, cause, err);
     const enum run_stage stage = work->run->stage;
     const bool in_sandbox = stage != STAGE_FETCH && stage != STAGE_PUBLISH;
     const bool spent = in_sandbox && (work->spent || cause->code == ERR_REMOTE);

@@ -169,9 +169,9 @@ load_runs(struct db *db, void *ctx, struct err *err)
     return run_list(db, runs->task, &runs->list, err);
 }
 
-/* Is `old` part of the history of `commit`? What the mirror does not have is not known to be. */
-static int
-holds(struct work *work, const char *commit, const char *old, bool *ret_holds, struct err *err)
+int
+branch_holds(
+    struct work *work, const char *commit, const char *old, bool *ret_holds, struct err *err)
 {
     char common[REPO_COMMIT_BYTES];
     const int r = repo_merge_base(work->mirror, commit, old, common, err);
@@ -189,7 +189,7 @@ branch_is_ours(struct work *work, const char *commit, bool *ret_ours, struct err
 
     for (size_t i = 0; !r && !ours && i < runs.list.count; i++)
         if (runs.list.items[i]->head_commit)
-            r = holds(work, commit, runs.list.items[i]->head_commit, &ours, err);
+            r = branch_holds(work, commit, runs.list.items[i]->head_commit, &ours, err);
     run_list_done(&runs.list);
     if (!r)
         *ret_ours = ours;
@@ -282,7 +282,7 @@ choose_merge(struct work *work, struct err *err)
         wanted |= work->remarks.items[i]->kind == REMARK_BASE;
     if (!wanted)
         return 0;
-    const int r = holds(work, work->base, work->trunk, &has, err);
+    const int r = branch_holds(work, work->base, work->trunk, &has, err);
     if (r)
         return r;
     if (!has)

@@ -21,6 +21,10 @@ MUST_CHECK int branch_fetch(struct work *work, struct err *err);
 MUST_CHECK int
 branch_is_ours(struct work *work, const char *commit, bool *ret_ours, struct err *err);
 
+/* Is `old` part of the history of `commit`? What the mirror does not have is not known to be. */
+MUST_CHECK int branch_holds(
+    struct work *work, const char *commit, const char *old, bool *ret_holds, struct err *err);
+
 /* Something done with a remote. */
 typedef int (*branch_remote_fn)(struct work *work,
                                 const struct repo_remote *remote,

@@ -16,12 +16,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The branch is not where it was expected. It may have been pushed by an earlier try of this run,
+ * and people went on from that; else what they pushed is where the run has to start from. */
+static int
+look_again(struct work *work, const struct repo_remote *remote, bool *ret_pushed, struct err *err)
+{
+    auto_free char *fetched = NULL;
+    char now[REPO_COMMIT_BYTES];
+    bool ours = false;
+    int r = repo_fetch(work->mirror, remote, work->task->branch, &fetched, now, err);
+
+    if (!r)
+        r = branch_holds(work, now, work->head, ret_pushed, err);
+    if (!r)
+        r = branch_is_ours(work, now, &ours, err);
+    if (!r)
+        work->overtaken = ours && !*ret_pushed && !str_equal(now, work->base);
+    return r == ERR_NOTFOUND ? 0 : r;
+}
+
 /* The branch may be absent, where this run started from, or already where it belongs; anything else
  * is somebody's work. */
 static int
 push_branch(struct work *work, const struct repo_remote *remote, void *ctx, struct err *err)
 {
     (void)ctx;
+    struct err refusal = {0};
+    bool pushed = false;
     char now[REPO_COMMIT_BYTES];
     const char *branch = work->task->branch;
     bool ours = false;
@@ -31,7 +52,15 @@ push_branch(struct work *work, const struct repo_remote *remote, void *ctx, stru
         r = branch_is_ours(work, now, &ours, err);
     if (r && r != ERR_NOTFOUND)
         return r;
-    return repo_push(work->mirror, remote, branch, work->head, ours ? work->base : NULL, err);
+    r = repo_push(work->mirror, remote, branch, work->head, ours ? work->base : NULL, &refusal);
+    if (r == ERR_CONFLICT) {
+        const int looked = look_again(work, remote, &pushed, err);
+        if (looked || pushed)
+            return looked;
+    }
+    if (r)
+        *err = refusal;
+    return r;
 }
 
 /* All that the draft shows besides the task. */
@@ -272,6 +301,8 @@ task_publish(struct work *work, struct err *err)
     if (r)
         return r;
     r = branch_with_remote(work, push_branch, NULL, err);
+    if (work->overtaken)
+        return err_wrap(err, "the branch could not be pushed");
     if (r == ERR_CONFLICT || r == ERR_INVALID || r == ERR_DENIED)
         return conclude_refused(work, err);
     if (r)

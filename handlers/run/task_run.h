@@ -6,8 +6,8 @@
 
 /* Take a claimed run as far as it goes: change, proof, publication. What was reached before a crash
  * is not done again. On success `work->ending` says how it ended. Errors: ERR_CANCELED `work->stop`
- * was raised; ERR_CONFLICT the lease was lost; retryable ones: something needed is away; others:
- * the run failed, the message says why. */
+ * was raised; ERR_CONFLICT the lease was lost, or `work->overtaken`; retryable ones: something
+ * needed is away; others: the run failed, the message says why. */
 MUST_CHECK int task_run(struct work *work, struct err *err);
 
 /* Its stages, in files of their own. Each returns with `work->ending` set when there is nothing

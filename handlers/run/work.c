@@ -143,9 +143,11 @@ store_progress(struct db *db, void *ctx, struct err *err)
     /* tried again after something was away: news only once it gets further than that */
     if (r || (work->run->waiting_since_ms && !work->spent))
         return r;
-    return announce_status(db, work->app, work->task->id,
-                           &(struct announcement){.rounds = work_count_rounds(work)},
-                           progress->now_ms, err);
+    const struct announcement news = {
+        .rounds = work_count_rounds(work),
+        .detail = work->run->waiting_since_ms ? NULL : work->run->detail, /* why it began anew */
+    };
+    return announce_status(db, work->app, work->task->id, &news, progress->now_ms, err);
 }
 
 int

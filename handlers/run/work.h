@@ -20,7 +20,7 @@ struct repo_settings;
 struct session;
 
 /* How often something of a run may be executed; each try may run the agent anew, and its failure
- * may be the change's own doing. */
+ * may be the change's own doing. Beginning anew because of what people pushed is a try, too. */
 #define WORK_TRIES 3
 
 /* How the run ended, once it has. */
@@ -61,7 +61,8 @@ struct work {
     char **flags;                   /* for the top of the draft */
     size_t flag_count;
     struct sandbox_closing *closing; /* this run's, when it needs them no more */
-    bool spent; /* something was executed: this try counts */
+    bool spent;                      /* something was executed: this try counts */
+    bool overtaken;                  /* people pushed to the branch meanwhile */
     struct ending ending;
 };
 

@@ -165,7 +165,12 @@ append_outcome(struct strbuf *buf, const struct run *run)
                                                                    : ", without checks.\n");
         return;
     case OUTCOME_UNCHANGED:
-        strbuf_add_str(buf, "Nothing was changed for this.\n");
+        strbuf_add_str(buf, "Nothing was changed for this");
+        if (report_needed_no_agent(run)) {
+            strbuf_add_str(buf, ": ");
+            report_append_inline(buf, run->reason, REASON_BYTES);
+        }
+        strbuf_add_str(buf, ".\n");
         return;
     case OUTCOME_NONE:
     case OUTCOME_HELD:

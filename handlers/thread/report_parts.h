@@ -51,6 +51,9 @@ void report_append_summary(struct strbuf *buf, const char *summary, size_t max_b
 /* One line, where the open draft conflicts with its base branch. At most 900 bytes. */
 void report_append_conflicts(struct strbuf *buf, const struct task *task, const char *bot_name);
 
+/* Did the run find before any agent that nothing is to be changed? Its reason tells why. */
+bool report_needed_no_agent(const struct run *run);
+
 /* "octocat (label)"; at most 700 bytes. */
 void report_append_asker(struct strbuf *buf, const struct task *task, const struct run *run);
 

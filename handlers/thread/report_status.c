@@ -237,6 +237,12 @@ draft_word(enum draft_state state)
     return "";
 }
 
+bool
+report_needed_no_agent(const struct run *run)
+{
+    return run->outcome == OUTCOME_UNCHANGED && run->stage < STAGE_AGENT && run->reason;
+}
+
 static bool
 gave_way(const struct report_input *input)
 {
@@ -246,14 +252,19 @@ gave_way(const struct report_input *input)
 static void
 append_unchanged(struct strbuf *buf, const struct report_input *input)
 {
-    if (!gave_way(input)) {
-        strbuf_addf(buf, "**No change needed**: the agent changed nothing%s.\n",
-                    input->task->draft_number ? "" : ", so there is no pull request");
+    if (gave_way(input)) {
+        strbuf_add_str(buf, "**Not begun**: ");
+        report_append_link(buf, "somebody's pull request", input->run->rival);
+        strbuf_add_str(buf, " for this is open already.\n");
         return;
     }
-    strbuf_add_str(buf, "**Not begun**: ");
-    report_append_link(buf, "somebody's pull request", input->run->rival);
-    strbuf_add_str(buf, " for this is open already.\n");
+    if (input->run && report_needed_no_agent(input->run)) {
+        strbuf_add_str(buf, "**Nothing was changed**: ");
+        append_sentence(buf, input->run->reason);
+        return;
+    }
+    strbuf_addf(buf, "**No change needed**: the agent changed nothing%s.\n",
+                input->task->draft_number ? "" : ", so there is no pull request");
 }
 
 static void
@@ -319,7 +330,7 @@ append_retry_hint(struct strbuf *buf, const struct report_input *input)
         strbuf_addf(buf, " %s`draftd retry %" PRId64 "` tries again.",
                     mend ? "When that is mended, " : "", input->task->id);
     else if (mend)
-        strbuf_addf(buf, " When that is mended, mention `@%s` to try again.", input->bot_name);
+        strbuf_addf(buf, " When that is mended, `@%s retry` tries again.", input->bot_name);
     else if (gave_way(input))
         strbuf_addf(buf, " `@%s retry` has it done all the same.", input->bot_name);
     else

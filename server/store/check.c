@@ -118,6 +118,28 @@ check_set_verdict(
     return code;
 }
 
+static int
+remove_of_run(struct db *db, const char *sql, int64_t run, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+    const int code = db_prepare(db, sql, &stmt, err);
+
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, run);
+    return db_run(stmt, err);
+}
+
+int
+check_remove(struct db *db, int64_t run, struct err *err)
+{
+    const int code = remove_of_run(db,
+                                   "DELETE FROM check_execution WHERE result IN"
+                                   " (SELECT id FROM check_result WHERE run = $1)",
+                                   run, err);
+    return code ? code : remove_of_run(db, "DELETE FROM check_result WHERE run = $1", run, err);
+}
+
 /* The result that the row belongs to: the last one of the list, or a new one behind it; NULL when
  * out of memory. */
 static struct check_result *

@@ -165,6 +165,19 @@ remark_reopen(struct db *db, int64_t run, struct err *err)
 }
 
 int
+remark_give_again(struct db *db, int64_t run, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code =
+        db_prepare(db, "UPDATE remark SET round = 1, answer = NULL WHERE run = $1", &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, run);
+    return db_run(stmt, err);
+}
+
+int
 remark_set_answer(struct db *db, int64_t id, const char *answer, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;

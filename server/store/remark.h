@@ -63,6 +63,10 @@ remark_take_back(struct db *db, int64_t task, int64_t run, int64_t until_ms, str
 /* Open those of a run again that it took: it ended without an answer to them. */
 MUST_CHECK int remark_reopen(struct db *db, int64_t run, struct err *err);
 
+/* Give those of a run to its first round once more: it begins anew, and what was said to them was
+ * about what is not there any more. */
+MUST_CHECK int remark_give_again(struct db *db, int64_t run, struct err *err);
+
 MUST_CHECK int remark_set_answer(struct db *db, int64_t id, const char *answer, struct err *err);
 
 /* What was found out about it: its text, and the name of what failed, by which the same failure is

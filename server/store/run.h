@@ -178,6 +178,10 @@ MUST_CHECK int run_give_back(struct db *db,
                              int64_t now_ms,
                              struct err *err);
 
+/* Take back all that a run has reached, so that it begins anew: what it was asked for stays. Its
+ * checks and remarks have functions of their own for that. */
+MUST_CHECK int run_rewind(struct db *db, struct run_lease lease, struct err *err);
+
 MUST_CHECK int run_set_stage(
     struct db *db, struct run_lease lease, enum run_stage stage, int64_t round, struct err *err);
 

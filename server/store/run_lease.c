@@ -296,6 +296,20 @@ run_give_back(struct db *db,
 }
 
 int
+run_rewind(struct db *db, struct run_lease lease, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(db,
+                                "UPDATE run SET stage = 0, round = 0, base_commit = NULL,"
+                                " settings_commit = NULL, head_commit = NULL, verdict = 0,"
+                                " summary = NULL, flags = NULL, detail = NULL"
+                                " WHERE id = $1 AND lease_number = $2 AND state = 1",
+                                &stmt, err);
+    return code ? code : update_held(stmt, 1, lease, err);
+}
+
+int
 run_set_stage(
     struct db *db, struct run_lease lease, enum run_stage stage, int64_t round, struct err *err)
 {

@@ -144,6 +144,9 @@ MUST_CHECK int check_record(struct db *db,
 MUST_CHECK int check_set_verdict(
     struct db *db, int64_t run, const char *name, enum check_verdict verdict, struct err *err);
 
+/* Remove all results of a run: what they were about is not there any more. */
+MUST_CHECK int check_remove(struct db *db, int64_t run, struct err *err);
+
 /* All results of a run, in the order in which they were first recorded. */
 MUST_CHECK int
 check_list(struct db *db, int64_t run, struct check_result_list *ret_list, struct err *err);

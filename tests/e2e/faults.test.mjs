@@ -57,7 +57,7 @@ describe('GitHub fails', { concurrency: 3 }, () => {
         assert.equal(shown.state, 'failed');
         const [status] = await world.statuses(repository);
         assert.match(status.body, /\*\*Failed\*\*: the branch could not be pushed: .* \(HTTP 403\)/);
-        assert.match(status.body, /When that is mended, mention `@draftd` to try again\./);
+        assert.match(status.body, /When that is mended, `@draftd retry` tries again\./);
     });
 
     test('a comment that somebody deleted is written again', async () => {

@@ -128,6 +128,97 @@ describe('follow-ups', () => {
         assert.match(world.fileAt(repository, branch, 'prompt.txt'), /one more line/);
     });
 
+    // Slow where it is asked for more and has nothing of anybody else's before it.
+    const slow = `
+if grep -q "^## What is said about the change" "$DRAFTD_PROMPT_FILE"; then
+    while [ ! -e theirs-1.txt ] && [ "$DRAFTD_ROUND" = 1 ] && [ $((waited += 1)) -lt 8 ]; do sleep 1; done
+fi
+${agent}`;
+
+    /// Somebody's commit on the branch; by force: in place of all that was there, on main.
+    function pushTheirs(repository, branch, number, force = false) {
+        const work = `${world.dir}/seed/${repository.replace('/', '-')}-theirs-${number}`;
+        git('clone', '-q', '-b', force ? 'main' : branch, world.bare(repository), work);
+        writeFileSync(`${work}/theirs-${number}.txt`, 'mine\n');
+        git('-C', work, 'add', '-A');
+        git('-C', work, '-c', 'user.name=Ann', '-c', 'user.email=a@example.org', 'commit', '-q', '-m', 'Mine');
+        git('-C', work, 'push', '-q', ...(force ? ['-f'] : []), 'origin', `HEAD:refs/heads/${branch}`);
+        return git('-C', work, 'rev-parse', 'HEAD');
+    }
+
+    const anew = (repository) => [...world.log.matchAll(/event=run_begins_anew task=(\d+) .*/g)]
+        .filter(([, task]) => Number(task) === world.task(repository).id);
+
+    for (const [how, force] of [['pushed', false], ['pushed by force', true]])
+        test(`what people ${how} while a run is under way: it begins anew from there`, async () => {
+            const { repository, pull, branch } = await drafted(how.replaceAll(' ', '-') + '-meanwhile', usual(slow));
+            const made = await review(repository, pull.number, 'Some things are left.', [
+                { path: 'notes.txt', line: 1, diff_hunk: '@@ -0,0 +1 @@\n+a line', body: 'Longer, please.' },
+            ]);
+            await deliverLine(repository, pull, made.comments[0]);
+            await say(repository, pull.number, '@draftd one more line', true);
+            await until('the agent', () => world.show(repository).runs[1]?.stage === 'agent');
+            const theirs = pushTheirs(repository, branch, 1, force);
+            await until('it to be begun anew', () => anew(repository).length);
+            await until('the status to say so', async () =>
+                /The branch was pushed to meanwhile: begun anew from there, try 2 of at most 3/.test(
+                    (await world.statuses(repository))[0].body));
+            const task = await ran(repository, 2);
+            assert.equal(task.state, 'drafted');
+            assert.equal(task.runs.length, 2);
+            assert.equal(task.runs[1].outcome, 'draft', task.runs[1].reason);
+            assert.equal(anew(repository).length, 1);
+            assert.deepEqual(world.branches(repository), [branch]);
+            assert.equal(git('-C', world.bare(repository), 'rev-parse', `${branch}~1`), theirs);
+            const prompt = world.fileAt(repository, branch, 'prompt.txt');
+            assert.match(prompt, /Longer, please\./);
+            assert.match(prompt, /one more line/);
+            assert.doesNotMatch(prompt, /An earlier round/);
+            assert.match(world.fileAt(repository, branch, 'notes.txt'), /remark 2/);
+            assert.equal((await world.pulls(repository)).length, 1);
+
+            const head = git('-C', world.bare(repository), 'rev-parse', branch).slice(0, 7);
+            const [state] = await world.pulls(repository);
+            const answers = state.review_comments.filter((x) => x.in_reply_to_id);
+            assert.equal(answers.length, 1);
+            assert.match(answers[0].body, new RegExp(`Done in \`${head}\`, verified`));
+            const { comments } = await world.issue(repository, pull.number);
+            assert.equal(comments.filter((x) => x.body.includes(`Done in \`${head}\``)).length, 1);
+        });
+
+    test('what people push with every try is not fought', async () => {
+        const waits = `
+if grep -q "^## What is said about the change" "$DRAFTD_PROMPT_FILE"; then sleep 4; fi
+${agent}`;
+        const { repository, pull, branch } = await drafted('busy', usual(waits));
+        await say(repository, pull.number, '@draftd one more line', true);
+        let theirs;
+        for (let number = 1; number <= 3; number++) {
+            await until(`try ${number}`, () => anew(repository).length === number - 1 && world.show(repository).runs[1]?.stage === 'agent');
+            theirs = pushTheirs(repository, branch, number);
+        }
+        const task = await ran(repository, 2);
+        assert.equal(task.state, 'failed');
+        assert.match(task.runs[1].reason, /could not be pushed: .* moved meanwhile by someone else/);
+        assert.equal(git('-C', world.bare(repository), 'rev-parse', branch), theirs);
+        const { comments } = await world.issue(repository, pull.number);
+        assert.equal(comments.filter((x) => /\*\*Not done\*\*: the branch could not be pushed/.test(x.body)).length, 1);
+    });
+
+    test('kill -9 around what people push meanwhile: the draft has both', async () => {
+        const { repository, pull, branch } = await drafted('killed-meanwhile', usual(slow));
+        await say(repository, pull.number, '@draftd one more line', true);
+        await until('the agent', () => world.show(repository).runs[1]?.stage === 'agent');
+        const theirs = pushTheirs(repository, branch, 1);
+        await until('it to be begun anew', () => anew(repository).length);
+        await world.restart();
+        const task = await ran(repository, 2);
+        assert.equal(task.runs[1].outcome, 'draft', task.runs[1].reason);
+        assert.equal(git('-C', world.bare(repository), 'rev-parse', `${branch}~1`), theirs);
+        const { comments } = await world.issue(repository, pull.number);
+        assert.equal(comments.filter((x) => /Done in `/.test(x.body)).length, 1);
+    });
+
     test('what is said while a run is under way is given to its next round', async () => {
         const slow = `
 if grep -q "in the middle" "$DRAFTD_PROMPT_FILE"; then
@@ -327,6 +418,11 @@ if grep -q "too late" "$DRAFTD_PROMPT_FILE"; then echo "heard" >>notes.txt; else
         const again = await ran(repository, 3);
         assert.equal(again.runs[2].outcome, 'unchanged');
         assert.match(again.runs[2].reason, /has all of "main" already/);
+        const [status] = await world.statuses(repository);
+        assert.match(status.body, /^\*\*Nothing was changed\*\*: the branch has all of "main" already\.$/m);
+        assert.doesNotMatch(status.body, /the agent changed nothing/);
+        const { comments } = await world.issue(repository, pull.number);
+        assert.match(comments.at(-1).body, /^Nothing was changed for this: the branch has all of "main" already\.$/m);
     });
 
     test('rebase: the agent resolves what is in conflict', async () => {
@@ -404,6 +500,7 @@ fi
         const task = await ran(repository, 3);
         assert.equal(task.runs[2].outcome, 'unchanged');
         assert.match(task.runs[2].reason, /fail as they did before/);
+        assert.match((await world.statuses(repository))[0].body, /^\*\*Nothing was changed\*\*: the checks fail as they did before/m);
     });
 
     test('red checks of other heads, and where the repository does not want it, start nothing', async () => {

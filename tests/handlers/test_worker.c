@@ -339,6 +339,115 @@ TEST(a_run_that_ends_the_process_and_was_cancelled_is_cancelled)
     world_close(&w);
 }
 
+/* ---- people push meanwhile ---- */
+
+#define BRANCH "draftd/42-sum-is-wrong"
+#define REACHED                                                                                    \
+    "SELECT state || ' ' || stage || ' ' || round || ' ' || attempts || ' ' || verdict ||"         \
+    " coalesce(base_commit, '') || coalesce(head_commit, '') || coalesce(summary, '') FROM run"
+
+/* A run after `attempts` tries that has proven its commit and is to push it onto its draft's
+ * branch; then somebody does in a clone of that what `theirs` says, which knows HEAD. */
+static void
+open_overtaken(struct world *w, int64_t attempts, const char *theirs)
+{
+    open_bench(w, NULL);
+    local_task(w);
+    CHECK_INT(turn(w), 0); /* fetches, and finds no engine */
+    RUN("rm -rf made && git clone -q %s made && cd made && git rev-parse HEAD >../base &&"
+        " git push -q origin HEAD:refs/heads/" BRANCH " && git commit -q --allow-empty -m Ours &&"
+        " git rev-parse HEAD >../head && git push -q %s/local/demo/calc.git HEAD:refs/draftd/1/1",
+        w->repository.path, w->dir);
+    RUN("HEAD=$(cat head); cd made && git fetch -q && git checkout -q -b theirs"
+        " origin/" BRANCH " && %s && git push -qf origin HEAD:refs/heads/" BRANCH " &&"
+        " git rev-parse HEAD >../theirs",
+        theirs);
+    auto_free char *base = str_dup(fixture_text("base"));
+    auto_free char *sql = str_printf(
+        "UPDATE run SET stage = 7, round = 2, verdict = 1, not_before_ms = 0, waiting_since_ms = 0,"
+        " summary = 'Done.', attempts = %lld, base_commit = '%s', head_commit = '%s';"
+        "UPDATE task SET draft_number = 1, draft_state = 1;"
+        "INSERT INTO check_result (run, name, command, verdict) VALUES (1, 'old', 'make', 1);"
+        "INSERT INTO remark (task, run, round, kind, ref, actor, line, text, answer, draft,"
+        " happened_ms, created_ms) VALUES (1, 1, 2, 0, 'r', 'ann', 0, 'Red!', 'Done.', 1, 1, 1)",
+        (long long)attempts, base, fixture_text("head"));
+    world_exec(w, sql);
+}
+
+static void
+check_theirs_stands(const struct world *w)
+{
+    RUN("test $(git -C %s rev-parse " BRANCH ") = $(cat theirs)", w->repository.path);
+}
+
+static void
+check_begins_anew(const char *theirs)
+{
+    struct world w;
+
+    open_overtaken(&w, 1, theirs);
+    CHECK_INT(turn(&w), 0);
+    CHECK_STORED(&w, REACHED, "0 0 0 2 0");
+    CHECK_INT(world_int(&w, "SELECT state FROM task"), TASK_QUEUED);
+    CHECK_STORED_CONTAINS(&w, "SELECT detail FROM run",
+                          "The branch was pushed to meanwhile: begun anew from there, try 3 of at "
+                          "most 3");
+    CHECK_INT(world_int(&w, "SELECT count(*) FROM check_result"), 0);
+    CHECK_STORED(&w, "SELECT run || ' ' || round || ' ' || coalesce(answer, '') FROM remark",
+                 "1 1 ");
+    check_theirs_stands(&w);
+
+    CHECK_INT(turn(&w), 0); /* at once, and now the engine is away */
+    CHECK_STORED(&w, RUN_NOW, "0 0 2");
+    CHECK_STORED(&w, "SELECT base_commit FROM run", fixture_text("theirs"));
+    check_theirs_stands(&w);
+    world_close(&w);
+}
+
+TEST(what_people_pushed_meanwhile_is_where_the_run_begins_anew)
+{
+    check_begins_anew("git commit -q --allow-empty -m Theirs");
+    check_begins_anew("git checkout -q --orphan other && git commit -q -m Forced");
+}
+
+TEST(what_is_overtaken_with_every_try_fails)
+{
+    struct world w;
+
+    open_overtaken(&w, 2, "git commit -q --allow-empty -m Theirs");
+    CHECK_INT(turn(&w), 0);
+    CHECK_STORED(&w, RUN_NOW, "2 4 3");
+    CHECK_STORED_CONTAINS(&w, "SELECT reason FROM task", "the branch could not be pushed: ");
+    CHECK_STORED_CONTAINS(&w, "SELECT reason FROM task", "was moved meanwhile by someone else");
+    check_theirs_stands(&w);
+    world_close(&w);
+}
+
+/* As after a process that ended right behind the push. */
+TEST(what_an_earlier_try_pushed_is_not_made_again)
+{
+    struct world w;
+
+    open_overtaken(&w, 1, "git reset -q --hard $HEAD && git commit -q --allow-empty -m Theirs");
+    CHECK_INT(turn(&w), 0);
+    CHECK_STORED(&w, RUN_NOW, "2 1 2");
+    CHECK_STORED(&w, "SELECT head_commit FROM run", fixture_text("head"));
+    check_theirs_stands(&w);
+    world_close(&w);
+}
+
+TEST(a_branch_that_was_deleted_meanwhile_is_made_anew)
+{
+    struct world w;
+
+    open_overtaken(&w, 1, "true");
+    RUN("git -C %s branch -q -D " BRANCH, w.repository.path);
+    CHECK_INT(turn(&w), 0);
+    CHECK_STORED(&w, RUN_NOW, "2 1 2");
+    RUN("test $(git -C %s rev-parse " BRANCH ") = $(cat head)", w.repository.path);
+    world_close(&w);
+}
+
 /* ---- being stopped ---- */
 
 TEST(a_process_that_ends_gives_the_run_back_at_once)

@@ -14,7 +14,7 @@ const UNTIL_THE_END = { maxBuffer: 1 << 30, encoding: 'utf8' };
 
 /// The last word by the task's state, which is the place in this list.
 const WORDS = [
-    null, null, null, /^\*\*No change needed\*\*/m, /^\*\*Held back\*\*/m, /^\*\*Failed\*\*: /m, /^\*\*Cancelled\*\*/m,
+    null, null, null, /^\*\*(No change needed|Nothing was changed)\*\*/m, /^\*\*Held back\*\*/m, /^\*\*Failed\*\*: /m, /^\*\*Cancelled\*\*/m,
 ];
 const DRAFT_WORDS = [/^\*\*Draft ready\*\*: /m, /^\*\*Draft ready\*\*: /m, /^\*\*Merged\*\*: /m, /^\*\*Closed\*\* without being merged: /m];
 const STATE_NAMES = ['queued', 'running', 'drafted', 'unchanged', 'held', 'failed', 'canceled'];

@@ -209,6 +209,19 @@ TEST(what_was_not_done_is_told_with_its_cause)
     place_close(&place);
 }
 
+TEST(what_needed_no_agent_is_told_with_its_cause)
+{
+    struct place place;
+
+    place_open(&place);
+    say(&place, "line:1", "'line:7/1'");
+    take(&place, 1, true);
+    end_run(&place, OUTCOME_UNCHANGED);
+    CHECK_STORED_CONTAINS(&place.world, "SELECT body FROM outbox WHERE kind = 2",
+                          "Nothing was changed for this: because.\n");
+    place_close(&place);
+}
+
 TEST(what_came_too_late_is_the_next_runs)
 {
     struct place place;

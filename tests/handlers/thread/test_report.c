@@ -215,7 +215,11 @@ TEST(status_failed)
     auto_free char *report = status_of(&input);
     CHECK_CONTAINS(report, "**Failed**: setup failed on the base commit (exit status 2).\n");
     CHECK_CONTAINS(report, "Last lines of output:\n\n```text\nnpm ERR!\nno such package\n```\n");
-    CHECK_CONTAINS(report, "When that is mended, mention `@draftd` to try again.\n");
+    CHECK_CONTAINS(report, "When that is mended, `@draftd retry` tries again.\n");
+    input.bot_name = "helper";
+    auto_free char *named = status_of(&input);
+    CHECK_CONTAINS(named, "When that is mended, `@helper retry` tries again.\n");
+    input.bot_name = "draftd";
     CHECK(!strstr(report, "should be different"));
 
     run.stage = STAGE_AGENT; /* other words may help an agent */
@@ -296,6 +300,26 @@ TEST(status_of_a_run_whose_draft_ended_meanwhile)
     task.draft_state = DRAFT_MERGED;
     auto_free char *merged = status_of(&input);
     CHECK_CONTAINS(merged, "\n\n**Merged**: [pull request 2](");
+}
+
+TEST(status_of_a_run_that_needed_no_agent)
+{
+    struct task task = make_task(TASK_UNCHANGED);
+    struct run run = make_run();
+    struct report_input input = make_input(&task, &run);
+
+    task.draft_number = 9;
+    task.draft_url = text("https://example.org/acme/api/pull/9");
+    run.outcome = OUTCOME_UNCHANGED;
+    run.reason = text("the branch has all of \"main\" already");
+    auto_free char *told = status_of(&input);
+    CHECK_CONTAINS(told, "**Nothing was changed**: the branch has all of \"main\" already.\n");
+    CHECK(!strstr(told, "No change needed") && !strstr(told, "the agent"));
+
+    run.stage = STAGE_CHECK;
+    run.reason = text("the agent changed nothing");
+    auto_free char *agents = status_of(&input);
+    CHECK_CONTAINS(agents, "**No change needed**: the agent changed nothing.\n");
 }
 
 TEST(status_unchanged_held_and_canceled)

@@ -108,6 +108,7 @@ everything_runs(struct db *db, struct everything *e, struct err *err)
     TRY(run_check_lease(db, lease, err));
     TRY(run_renew(db, EVERYTHING_OWNER, &lease.run, 1, 3, err));
     TRY(run_set_stage(db, lease, STAGE_AGENT, 1, err));
+    TRY(run_rewind(db, lease, err));
     TRY(run_set_base(db, lease, "a", "s", err));
     TRY(run_set_head(db, lease, "b", "summary", "[]", err));
     TRY(run_set_verdict(db, lease, VERDICT_VERIFIED, err));
@@ -130,6 +131,8 @@ everything_steps(struct db *db, struct everything *e, struct err *err)
     TRY(step_append(db, e->step, bytes_of_str("output"), err));
     TRY(step_finish(db, e->step, STEP_EXITED, 0, 1, 0, err));
     TRY(check_record(db, e->run, e->key, "make", PHASE_AFTER, &execution, err));
+    TRY(check_remove(db, e->run, err));
+    TRY(check_record(db, e->run, e->key, "make", PHASE_AFTER, &execution, err));
     TRY(check_set_verdict(db, e->run, e->key, CHECK_VERDICT_PASSED, err));
     return baseline_put(db, e->key, "test", &execution, 1000000, err);
 }
@@ -145,6 +148,7 @@ everything_remarks(struct db *db, const struct everything *e, struct err *err)
     TRY(remark_insert(db, &remark, 1, &id, err));
     TRY(remark_take(db, e->task, e->run, 1, &count, err));
     TRY(remark_set_answer(db, id, "done", err));
+    TRY(remark_give_again(db, e->run, err));
     TRY(remark_reopen(db, e->run, err));
     TRY(remark_take_back(db, e->task, e->run, 9, err));
     TRY(withdrawal_note(db, e->key, 1, e->key, 1, err));

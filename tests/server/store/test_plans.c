@@ -147,6 +147,7 @@ use_runs(struct db *db, int64_t task)
     CHECK_OK(run_set_base(db, lease, "a", "s", &err), err);
     CHECK_OK(run_set_head(db, lease, "b", NULL, NULL, &err), err);
     CHECK_OK(run_set_verdict(db, lease, VERDICT_VERIFIED, &err), err);
+    CHECK_OK(run_rewind(db, lease, &err), err);
     CHECK_OK(run_set_rival(db, lease, "u", &err), err);
     CHECK_OK(run_told_of_rival(db, task, &told, &err), err);
     CHECK_OK(run_request_cancel(db, task, &(struct run_cancel){.who = "x"}, 1, &ended, &err), err);
@@ -185,6 +186,7 @@ use_steps(struct db *db, int64_t run, char *name)
     CHECK_OK(check_set_verdict(db, run, name, CHECK_VERDICT_PASSED, &err), err);
     CHECK_OK(check_list(db, run, &results, &err), err);
     check_result_list_done(&results);
+    CHECK_OK(check_remove(db, run, &err), err);
     CHECK_OK(baseline_put(db, "k", name, &execution, 1, &err), err);
     CHECK_OK(baseline_get(db, "k", name, &kept, &err), err);
 }
@@ -206,6 +208,7 @@ use_remarks(struct db *db, int64_t task, int64_t run, const char *text)
     remark_list_done(&list);
     CHECK_OK(remark_list_of_task(db, task, &list, &err), err);
     remark_list_done(&list);
+    CHECK_OK(remark_give_again(db, run, &err), err);
     CHECK_OK(remark_reopen(db, run, &err), err);
     CHECK_OK(remark_take_back(db, task, run, 9, &err), err);
     CHECK_OK(remark_count_kind(db, task, 0, REMARK_CI, &count, &err), err);

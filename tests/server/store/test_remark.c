@@ -202,6 +202,41 @@ TEST(what_was_said_before_a_cancellation_goes_with_it)
     fixture_done(&f);
 }
 
+TEST(a_run_that_begins_anew_is_given_them_again)
+{
+    struct fixture f;
+    struct err err;
+    AUTO_DONE(remark_list_done) struct remark_list list = {0};
+    size_t taken;
+
+    fixture_begin(&f);
+    const int64_t task = fixture_task(f.db, "o");
+    const int64_t other = fixture_task(f.db, "p");
+    const int64_t run = queue_run(f.db, task);
+    const int64_t id = add(f.db, task, REMARK_LINE, "line:1");
+    CHECK_OK(remark_take(f.db, task, run, 1, &taken, &err), err);
+    add(f.db, task, REMARK_LINE, "line:2");
+    CHECK_OK(remark_take(f.db, task, run, 2, &taken, &err), err);
+    CHECK_OK(remark_set_answer(f.db, id, "Done.", &err), err);
+    const int64_t elsewhere = add(f.db, other, REMARK_LINE, "line:1");
+    CHECK_OK(remark_take(f.db, other, queue_run(f.db, other), 2, &taken, &err), err);
+    CHECK_OK(remark_set_answer(f.db, elsewhere, "Kept.", &err), err);
+
+    CHECK_OK(remark_give_again(f.db, run, &err), err);
+    CHECK_INT(count_open(f.db, task), 0);
+    CHECK_OK(remark_list_of_run(f.db, run, &list, &err), err);
+    CHECK_INT(list.count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        CHECK_INT(list.items[i]->round, 1);
+        CHECK(!list.items[i]->answer);
+    }
+    remark_list_done(&list);
+    CHECK_OK(remark_list_of_task(f.db, other, &list, &err), err);
+    CHECK_INT(list.items[0]->round, 2);
+    CHECK_STR(list.items[0]->answer, "Kept.");
+    fixture_done(&f);
+}
+
 TEST(what_a_run_did_not_answer_is_open_again)
 {
     struct fixture f;

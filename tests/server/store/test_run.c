@@ -149,6 +149,7 @@ check_fenced(struct db *db, struct run_lease lease)
     CHECK_INT(run_check_lease(db, lease, &err), ERR_CONFLICT);
     CHECK_INT(run_give_back(db, lease, &(struct run_return){.not_before_ms = 1}, 1, &err),
               ERR_CONFLICT);
+    CHECK_INT(run_rewind(db, lease, &err), ERR_CONFLICT);
     CHECK_INT(run_set_stage(db, lease, STAGE_PUBLISH, 9, &err), ERR_CONFLICT);
     CHECK_INT(run_set_base(db, lease, "bad", "bad", &err), ERR_CONFLICT);
     CHECK_INT(run_set_head(db, lease, "bad", "bad", "[]", &err), ERR_CONFLICT);
@@ -363,6 +364,43 @@ TEST(giving_back_remembers_since_when_it_waits_and_which_tries_count)
     CHECK_INT(third->waiting_since_ms, 0);
     CHECK(!third->detail);
     CHECK_INT(third->attempts, 2);
+    fixture_done(&f);
+}
+
+TEST(a_run_that_begins_anew_has_reached_nothing_and_is_asked_for_the_same)
+{
+    const struct run_new wish = {.trigger_kind = "mention",
+                                 .trigger_actor = "ann",
+                                 .instruction = "make it red",
+                                 .agent = "other",
+                                 .branch = "next"};
+    struct run_new asked = wish;
+    struct fixture f;
+    struct err err;
+    int64_t id;
+
+    fixture_begin(&f);
+    asked.task = fixture_task(f.db, "o");
+    CHECK_OK(run_insert(f.db, &asked, 1000, &id, &err), err);
+    AUTO(run_free) struct run *first = claim(f.db, "w", 1000);
+    const struct run_lease lease = lease_of(first);
+    CHECK_OK(run_set_base(f.db, lease, "a", "s", &err), err);
+    CHECK_OK(run_set_head(f.db, lease, "b", "I did it.", "[]", &err), err);
+    CHECK_OK(run_set_verdict(f.db, lease, VERDICT_VERIFIED, &err), err);
+    CHECK_OK(run_set_stage(f.db, lease, STAGE_PUBLISH, 2, &err), err);
+    CHECK_OK(run_rewind(f.db, lease, &err), err);
+    CHECK_OK(run_check_lease(f.db, lease, &err), err);
+
+    AUTO(run_free) struct run *now = get(f.db, id);
+    CHECK_INT(now->stage, STAGE_FETCH);
+    CHECK_INT(now->round, 0);
+    CHECK_INT(now->verdict, VERDICT_NONE);
+    CHECK(!now->base_commit && !now->settings_commit && !now->head_commit);
+    CHECK(!now->summary && !now->flags && !now->detail);
+    CHECK_INT(now->attempts, 1);
+    CHECK_STR(now->instruction, "make it red");
+    CHECK_STR(now->agent, "other");
+    CHECK_STR(now->branch, "next");
     fixture_done(&f);
 }
 

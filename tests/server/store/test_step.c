@@ -210,6 +210,36 @@ TEST(check_results)
     fixture_done(&f);
 }
 
+TEST(checks_of_a_run_are_removed_and_those_of_others_stay)
+{
+    const struct check_execution red = {.status = CHECK_FAILED, .exit_status = 2};
+    struct fixture f;
+    struct err err;
+    struct check_result_list list = {0};
+
+    fixture_begin(&f);
+    const int64_t run = fixture_run(f.db, fixture_task(f.db, "o"));
+    const int64_t other = fixture_run(f.db, fixture_task(f.db, "p"));
+    record(f.db, run, "test", PHASE_BASELINE, red);
+    record(f.db, run, "test", PHASE_PROOF, red);
+    CHECK_OK(check_set_verdict(f.db, run, "test", CHECK_VERDICT_RED_BEFORE, &err), err);
+    record(f.db, other, "test", PHASE_PROOF, red);
+    CHECK_OK(check_remove(f.db, run, &err), err);
+    CHECK_OK(check_list(f.db, run, &list, &err), err);
+    CHECK_INT(list.count, 0);
+    CHECK_OK(check_list(f.db, other, &list, &err), err);
+    CHECK_INT(list.count, 1);
+    CHECK_INT(list.items[0].phases[PHASE_PROOF].status, CHECK_FAILED);
+    check_result_list_done(&list);
+
+    record(f.db, run, "test", PHASE_AFTER, red);
+    CHECK_OK(check_list(f.db, run, &list, &err), err);
+    CHECK_INT(list.items[0].verdict, CHECK_VERDICT_NONE);
+    CHECK_INT(list.items[0].phases[PHASE_PROOF].status, CHECK_NOT_RUN);
+    check_result_list_done(&list);
+    fixture_done(&f);
+}
+
 TEST(baselines)
 {
     struct fixture f;
