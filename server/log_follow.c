@@ -40,12 +40,16 @@ void
 log_append_end(struct strbuf *text, const struct step *step)
 {
     char duration[CLOCK_TEXT_BYTES];
+    /* Stores of older versions have steps that were left running. */
+    const enum step_end end = step->end == STEP_RUNNING ? STEP_DRAFTD_DIED : step->end;
 
     strbuf_add_str(text, "--- ");
-    strbuf_add_words(text, step_end_name(step->end));
-    if (step->end == STEP_EXITED || step->end == STEP_SIGNALED)
+    strbuf_add_words(text, step_end_name(end));
+    if (end == STEP_EXITED || end == STEP_SIGNALED)
         strbuf_addf(text, " %" PRId64, step->status);
-    strbuf_addf(text, " after %s\n", clock_format_duration(step->duration_ms, duration));
+    if (end != STEP_DRAFTD_DIED)
+        strbuf_addf(text, " after %s", clock_format_duration(step->duration_ms, duration));
+    strbuf_add_char(text, '\n');
 }
 
 static const struct step *
@@ -78,6 +82,13 @@ current_step(struct look *look, const struct step_list *steps)
     return NULL;
 }
 
+/* Nothing more comes of it: it ended, or was left running, as the one behind it shows. */
+static bool
+is_over(const struct step_list *steps, const struct step *step)
+{
+    return step->end != STEP_RUNNING || steps->items[steps->count - 1]->id > step->id;
+}
+
 /* What is shown is a string, which a NUL in the output must not end. */
 static void
 replace_nuls(struct strbuf *text, size_t from)
@@ -104,7 +115,7 @@ look_at_steps(struct db *db, struct look *look, const struct step_list *steps, s
     replace_nuls(&look->text, before);
     const size_t got = look->text.len - before;
     follow->offset += (int64_t)got;
-    if (got == 0 && step->end != STEP_RUNNING) {
+    if (got == 0 && is_over(steps, step)) {
         if (step->output_removed)
             strbuf_addf(&look->text, "(%" PRId64 " bytes, not kept any more)\n",
                         step->output_bytes);

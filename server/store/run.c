@@ -4,6 +4,7 @@
 #include "server/base/strbuf.h"
 #include "server/store/row.h"
 #include "server/store/run_row.h"
+#include "server/store/step.h"
 
 _Static_assert(RUN_QUEUED == 0 && RUN_RUNNING == 1 && RUN_ENDED == 2,
                "written as numbers in SQL and in indexes");
@@ -261,11 +262,11 @@ cancel_queued(
     auto_free char *reason = str_printf("canceled by %s", cancel->who);
     if (!reason)
         return err_set(err, ERR_NOMEM, "out of memory");
-    const int code = db_prepare(db,
-                                "UPDATE run SET state = 2, outcome = $1, reason = $2,"
-                                " cancel_requested = $3, waiting_since_ms = 0, finished_ms = $4,"
-                                " cancel_ms = $5 WHERE id = $6",
-                                &stmt, err);
+    int code = db_prepare(db,
+                          "UPDATE run SET state = 2, outcome = $1, reason = $2,"
+                          " cancel_requested = $3, waiting_since_ms = 0, finished_ms = $4,"
+                          " cancel_ms = $5 WHERE id = $6",
+                          &stmt, err);
     if (code)
         return code;
     db_bind_int(stmt, 1, OUTCOME_CANCELED);
@@ -274,7 +275,8 @@ cancel_queued(
     db_bind_int(stmt, 4, now_ms);
     db_bind_int(stmt, 5, cancel->happened_ms);
     db_bind_int(stmt, 6, id);
-    return db_run(stmt, err);
+    code = db_run(stmt, err);
+    return code ? code : step_end_left(db, id, err);
 }
 
 static int

@@ -254,6 +254,9 @@ TEST(one_task_is_shown_with_all_that_is_known)
     CHECK_CONTAINS(strbuf_str(&out), "work, setup: setup 1: exited 0, 0.4 s\n");
     CHECK_STATUS(DRAFTD("show", CONFIG, "4"), 0);
     CHECK_CONTAINS(strbuf_str(&out), "run            1: running, agent, round 2");
+    sql("UPDATE step SET ended_as = 7, duration_ms = 0 WHERE id = 1");
+    CHECK_STATUS(DRAFTD("show", CONFIG, "1"), 0);
+    CHECK_CONTAINS(strbuf_str(&out), "work, setup: setup 1: draftd died\n");
 
     for (int i = 1; i <= 5; i++) {
         auto_free char *id = str_printf("%d", i);
