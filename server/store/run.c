@@ -196,6 +196,27 @@ run_latest(struct db *db, int64_t task, struct run **ret_run, struct err *err)
     return code ? code : run_row_load(stmt, ret_run, err);
 }
 
+int
+run_find(struct db *db, int64_t task, int64_t number, struct run **ret_run, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+    bool row;
+
+    int code = db_prepare(db, "SELECT " RUN_ROW_COLUMNS " FROM run WHERE task = $1 AND number = $2",
+                          &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, task);
+    db_bind_int(stmt, 2, number);
+    code = db_step(stmt, &row, err);
+    if (code)
+        return code;
+    if (!row)
+        return err_set(err, ERR_NOTFOUND, "task %lld has no run %lld", (long long)task,
+                       (long long)number);
+    return run_row_load(stmt, ret_run, err);
+}
+
 void
 run_list_done(struct run_list *list)
 {

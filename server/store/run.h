@@ -112,6 +112,10 @@ MUST_CHECK int run_get(struct db *db, int64_t id, struct run **ret_run, struct e
 /* The task's newest run.  Errors: ERR_NOTFOUND. */
 MUST_CHECK int run_latest(struct db *db, int64_t task, struct run **ret_run, struct err *err);
 
+/* The task's run of that number.  Errors: ERR_NOTFOUND. */
+MUST_CHECK int
+run_find(struct db *db, int64_t task, int64_t number, struct run **ret_run, struct err *err);
+
 struct run_list {
     struct run **items;
     size_t count;

@@ -75,6 +75,8 @@ TEST(wrong_usage_is_told)
         {{"show", "99999999999999999999"}, "is not a number"},
         {{"logs"}, "logs takes one task"},
         {{"logs", "1x"}, "'1x' is not a number"},
+        {{"logs", "--run-number", "0", "1"}, "--run-number takes the number of a run, not '0'"},
+        {{"logs", "--run-number", "a", "1"}, "--run-number takes the number of a run, not 'a'"},
         {{"logs", "--dry-run", "1"}, "logs does not know that option"},
         {{"cancel"}, "cancel takes one task"},
         {{"cancel", "x"}, "'x' is not a number"},
@@ -333,6 +335,19 @@ TEST(logs_end_with_a_status_when_followed)
     CHECK_STATUS(DRAFTD("logs", CONFIG, "-f", "2"), 1);
     CHECK_STATUS(DRAFTD("logs", CONFIG, "2"), 0);
     CHECK_STATUS(DRAFTD("logs", CONFIG, "77"), 3);
+}
+
+TEST(logs_of_an_earlier_run_have_a_command)
+{
+    begin();
+    CHECK_STATUS(DRAFTD("retry", CONFIG, "1"), 0);
+    CHECK_STATUS(DRAFTD("logs", CONFIG, "1"), 0);
+    CHECK_STR(strbuf_str(&out), "");
+    CHECK_STATUS(DRAFTD("logs", CONFIG, "1", "--run-number", "1"), 0);
+    CHECK_STR(strbuf_str(&out), "\n--- work, setup: setup 1\nhello\n--- exited 0 after 0.4 s\n");
+    CHECK_STATUS(DRAFTD("logs", CONFIG, "-f", "1", "--run-number", "1"), 0);
+    CHECK_STATUS(DRAFTD("logs", CONFIG, "--run-number", "3", "1"), 3);
+    CHECK_STR(strbuf_str(&err_out), "draftd: task 1 has no run 3\n");
 }
 
 /* ---- what came from outside ---- */

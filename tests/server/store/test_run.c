@@ -100,7 +100,14 @@ TEST(one_live_run_for_each_task)
     CHECK_INT(list.items[1]->id, other);
     run_list_done(&list);
 
+    AUTO(run_free) struct run *earlier = NULL;
+    CHECK_OK(run_find(f.db, task, 1, &earlier, &err), err);
+    CHECK_INT(earlier->id, id);
+
     struct run *none = NULL;
+    CHECK_INT(run_find(f.db, task, 3, &none, &err), ERR_NOTFOUND);
+    CHECK_INT(run_find(f.db, 999, 1, &none, &err), ERR_NOTFOUND);
+    CHECK_STR(err.msg, "task 999 has no run 1");
     CHECK_INT(run_get(f.db, 999, &none, &err), ERR_NOTFOUND);
     CHECK_INT(run_latest(f.db, 999, &none, &err), ERR_NOTFOUND);
     CHECK(run_insert(f.db,
