@@ -1,7 +1,8 @@
-/* `draftd logs`: what the steps of a task's newest run printed; with -f also what they are
- * printing. Read through the store and nowhere else, so it works beside a serving process and after
- * it. */
+/* `draftd logs`: what the steps of a task's newest run printed, or of an earlier one; with -f also
+ * what they are printing. Read through the store and nowhere else, so it works beside a serving
+ * process and after it. */
 #include "server/base/clock.h"
+#include "server/base/str.h"
 #include "server/base/strbuf.h"
 #include "server/cli.h"
 #include "server/cli_common.h"
@@ -13,17 +14,20 @@
 #include <stdio.h>
 
 static const char usage[] =
-    "usage: draftd logs [--config FILE | --run] [-f|--follow] TASK\n"
+    "usage: draftd logs [--config FILE | --run] [-f|--follow] [--run-number N] TASK\n"
     "\n"
     "What the steps of a task's newest run printed.\n"
     "\n"
-    "  -f, --follow   go on until the task ends; the exit status then says how\n" CLI_RUN_HELP
+    "  -f, --follow   go on until the task (or that run) ends; the exit status then says how\n"
+    "  --run-number N\n"
+    "                 its run N, as draftd show numbers them, instead of the newest\n" CLI_RUN_HELP
         CLI_CONFIG_HELP;
 
 struct logs_options {
     struct cli cli;
     bool follow;
     int64_t task;
+    int64_t run_number; /* 0: the newest */
 };
 
 static int
@@ -33,6 +37,7 @@ read_options(int argc, char **argv, struct logs_options *options)
         CLI_COMMON_OPTIONS,
         CLI_RUN_OPTION,
         {.name = "follow", .has_arg = no_argument, .val = 'f'},
+        {.name = "run-number", .has_arg = required_argument, .val = 'n'},
         {0},
     };
     int option;
@@ -44,7 +49,10 @@ read_options(int argc, char **argv, struct logs_options *options)
         }
         if (option == 'f')
             options->follow = true;
-        else if (!cli_take_option(&options->cli, option))
+        else if (option == 'n' &&
+                 (str_to_i64(optarg, &options->run_number, NULL) || options->run_number <= 0))
+            return cli_misused("--run-number takes the number of a run, not '%s'", optarg);
+        else if (option != 'n' && !cli_take_option(&options->cli, option))
             return cli_misused("logs does not know that option");
     }
     if (argc - optind != 1)
@@ -67,6 +75,7 @@ cli_logs(int argc, char **argv)
     if (status)
         return status;
     log_follow_init(&follow, store, options.task, cli_print_outside);
+    follow.number = options.run_number;
     do {
         if (log_follow_turn(&follow, &error))
             return cli_fail(&error);

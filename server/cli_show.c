@@ -241,7 +241,9 @@ print_steps(const struct step_list *steps)
         cli_print_words(step_end_name(step->end));
         if (step->end == STEP_EXITED || step->end == STEP_SIGNALED)
             (void)printf(" %" PRId64, step->status);
-        (void)printf(", %s\n", clock_format_duration(step->duration_ms, duration));
+        if (step->end != STEP_DRAFTD_DIED)
+            (void)printf(", %s", clock_format_duration(step->duration_ms, duration));
+        (void)putchar('\n');
     }
 }
 

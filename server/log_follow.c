@@ -40,12 +40,16 @@ void
 log_append_end(struct strbuf *text, const struct step *step)
 {
     char duration[CLOCK_TEXT_BYTES];
+    /* Stores of older versions have steps that were left running. */
+    const enum step_end end = step->end == STEP_RUNNING ? STEP_DRAFTD_DIED : step->end;
 
     strbuf_add_str(text, "--- ");
-    strbuf_add_words(text, step_end_name(step->end));
-    if (step->end == STEP_EXITED || step->end == STEP_SIGNALED)
+    strbuf_add_words(text, step_end_name(end));
+    if (end == STEP_EXITED || end == STEP_SIGNALED)
         strbuf_addf(text, " %" PRId64, step->status);
-    strbuf_addf(text, " after %s\n", clock_format_duration(step->duration_ms, duration));
+    if (end != STEP_DRAFTD_DIED)
+        strbuf_addf(text, " after %s", clock_format_duration(step->duration_ms, duration));
+    strbuf_add_char(text, '\n');
 }
 
 static const struct step *
@@ -78,6 +82,13 @@ current_step(struct look *look, const struct step_list *steps)
     return NULL;
 }
 
+/* Nothing more comes of it: it ended, or was left running, as the one behind it shows. */
+static bool
+is_over(const struct step_list *steps, const struct step *step)
+{
+    return step->end != STEP_RUNNING || steps->items[steps->count - 1]->id > step->id;
+}
+
 /* What is shown is a string, which a NUL in the output must not end. */
 static void
 replace_nuls(struct strbuf *text, size_t from)
@@ -104,7 +115,7 @@ look_at_steps(struct db *db, struct look *look, const struct step_list *steps, s
     replace_nuls(&look->text, before);
     const size_t got = look->text.len - before;
     follow->offset += (int64_t)got;
-    if (got == 0 && step->end != STEP_RUNNING) {
+    if (got == 0 && is_over(steps, step)) {
         if (step->output_removed)
             strbuf_addf(&look->text, "(%" PRId64 " bytes, not kept any more)\n",
                         step->output_bytes);
@@ -116,22 +127,33 @@ look_at_steps(struct db *db, struct look *look, const struct step_list *steps, s
 }
 
 static int
-look_at_run(struct db *db, struct look *look, struct err *err)
+look_at_run(struct db *db, struct look *look, const struct run *run, struct err *err)
 {
     struct log_follow *follow = look->follow;
-    AUTO(run_free) struct run *run = NULL;
     AUTO_DONE(step_list_done) struct step_list steps = {0};
-    int r = run_latest(db, follow->task, &run, err);
 
-    if (r)
-        return r;
     if (run->id != follow->run) {
         follow->run = run->id;
         follow->step = 0;
         follow->end_shown = false;
     }
-    r = step_list(db, run->id, &steps, err);
+    const int r = step_list(db, run->id, &steps, err);
     return r ? r : look_at_steps(db, look, &steps, err);
+}
+
+/* A task that has ended may be live again, with another run; a run ends once. */
+static void
+note_end(struct look *look, const struct task *task, const struct run *run)
+{
+    struct log_follow *follow = look->follow;
+    const bool drafted =
+        follow->number ? run->outcome == OUTCOME_DRAFT : task->state == TASK_DRAFTED;
+    const bool unchanged =
+        follow->number ? run->outcome == OUTCOME_UNCHANGED : task->state == TASK_UNCHANGED;
+    const bool live = follow->number ? run->state != RUN_ENDED : task_state_is_live(task->state);
+
+    follow->ended = !live && !look->more;
+    follow->succeeded = drafted || unchanged;
 }
 
 static int
@@ -140,17 +162,19 @@ take_look(struct db *db, void *ctx, struct err *err)
     struct look *look = ctx;
     struct log_follow *follow = look->follow;
     AUTO(task_free) struct task *task = NULL;
+    AUTO(run_free) struct run *run = NULL;
     int r = task_get(db, follow->task, &task, err);
 
     if (r == ERR_NOTFOUND)
         return err_set(err, ERR_NOTFOUND, "there is no task %" PRId64, follow->task);
     if (!r)
-        r = look_at_run(db, look, err);
-    if (r)
-        return r;
-    follow->ended = !task_state_is_live(task->state) && !look->more;
-    follow->succeeded = task->state == TASK_DRAFTED || task->state == TASK_UNCHANGED;
-    return 0;
+        r = follow->number ? run_find(db, follow->task, follow->number, &run, err)
+                           : run_latest(db, follow->task, &run, err);
+    if (!r)
+        r = look_at_run(db, look, run, err);
+    if (!r)
+        note_end(look, task, run);
+    return r;
 }
 
 int

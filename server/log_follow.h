@@ -1,4 +1,4 @@
-/* Following what a task's newest run prints, step by step, through the store. */
+/* Following what a task's newest run prints, or an earlier one, step by step, through the store. */
 #pragma once
 
 #include "server/base/err.h"
@@ -17,11 +17,12 @@ struct log_follow {
     struct store *store;
     int64_t task;
     log_show_fn show; /* NULL: only watch */
+    int64_t number;   /* of the run; 0: always the newest. May be set after log_follow_init() */
     int64_t run;      /* whose steps are shown; 0: none yet */
     int64_t step;     /* shown last; 0: none yet */
     int64_t offset;   /* up to where */
     bool end_shown;   /* all of it, and how it ended */
-    bool ended;       /* the task is not live any more, and everything was shown */
+    bool ended;       /* the task, or that run, is not live any more, and everything was shown */
     bool succeeded;   /* it ended with a draft, or with nothing to change */
 };
 
@@ -33,5 +34,5 @@ log_follow_init(struct log_follow *follow, struct store *store, int64_t task, lo
 void log_append_heading(struct strbuf *text, const struct step *step);
 void log_append_end(struct strbuf *text, const struct step *step);
 
-/* Show what is new.  Errors: ERR_NOTFOUND no such task; as store_read(). */
+/* Show what is new.  Errors: ERR_NOTFOUND no such task or run; as store_read(). */
 MUST_CHECK int log_follow_turn(struct log_follow *follow, struct err *err);

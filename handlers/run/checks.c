@@ -116,6 +116,7 @@ status_of(const struct work_step_result *result, enum check_phase phase)
     case STEP_CANCELED:
     case STEP_NOT_STARTED:
     case STEP_CUT_OFF:
+    case STEP_DRAFTD_DIED:
         return CHECK_COULD_NOT_RUN;
     }
     return CHECK_COULD_NOT_RUN;

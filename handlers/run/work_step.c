@@ -256,6 +256,7 @@ work_describe_end(const struct work_step_result *result, char **ret_text, struct
         text = str_dup("it could not be started");
         break;
     case STEP_CUT_OFF:
+    case STEP_DRAFTD_DIED:
         text = str_dup("its sandbox was lost");
         break;
     }

@@ -4,6 +4,7 @@
 #include "server/base/strbuf.h"
 #include "server/store/row.h"
 #include "server/store/run_row.h"
+#include "server/store/step.h"
 
 _Static_assert(RUN_QUEUED == 0 && RUN_RUNNING == 1 && RUN_ENDED == 2,
                "written as numbers in SQL and in indexes");
@@ -195,6 +196,27 @@ run_latest(struct db *db, int64_t task, struct run **ret_run, struct err *err)
     return code ? code : run_row_load(stmt, ret_run, err);
 }
 
+int
+run_find(struct db *db, int64_t task, int64_t number, struct run **ret_run, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+    bool row;
+
+    int code = db_prepare(db, "SELECT " RUN_ROW_COLUMNS " FROM run WHERE task = $1 AND number = $2",
+                          &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, task);
+    db_bind_int(stmt, 2, number);
+    code = db_step(stmt, &row, err);
+    if (code)
+        return code;
+    if (!row)
+        return err_set(err, ERR_NOTFOUND, "task %lld has no run %lld", (long long)task,
+                       (long long)number);
+    return run_row_load(stmt, ret_run, err);
+}
+
 void
 run_list_done(struct run_list *list)
 {
@@ -261,11 +283,11 @@ cancel_queued(
     auto_free char *reason = str_printf("canceled by %s", cancel->who);
     if (!reason)
         return err_set(err, ERR_NOMEM, "out of memory");
-    const int code = db_prepare(db,
-                                "UPDATE run SET state = 2, outcome = $1, reason = $2,"
-                                " cancel_requested = $3, waiting_since_ms = 0, finished_ms = $4,"
-                                " cancel_ms = $5 WHERE id = $6",
-                                &stmt, err);
+    int code = db_prepare(db,
+                          "UPDATE run SET state = 2, outcome = $1, reason = $2,"
+                          " cancel_requested = $3, waiting_since_ms = 0, finished_ms = $4,"
+                          " cancel_ms = $5 WHERE id = $6",
+                          &stmt, err);
     if (code)
         return code;
     db_bind_int(stmt, 1, OUTCOME_CANCELED);
@@ -274,7 +296,8 @@ cancel_queued(
     db_bind_int(stmt, 4, now_ms);
     db_bind_int(stmt, 5, cancel->happened_ms);
     db_bind_int(stmt, 6, id);
-    return db_run(stmt, err);
+    code = db_run(stmt, err);
+    return code ? code : step_end_left(db, id, err);
 }
 
 static int

@@ -112,6 +112,10 @@ MUST_CHECK int run_get(struct db *db, int64_t id, struct run **ret_run, struct e
 /* The task's newest run.  Errors: ERR_NOTFOUND. */
 MUST_CHECK int run_latest(struct db *db, int64_t task, struct run **ret_run, struct err *err);
 
+/* The task's run of that number.  Errors: ERR_NOTFOUND. */
+MUST_CHECK int
+run_find(struct db *db, int64_t task, int64_t number, struct run **ret_run, struct err *err);
+
 struct run_list {
     struct run **items;
     size_t count;
@@ -131,8 +135,9 @@ struct run_claim {
 };
 
 /* Claim the oldest run that is queued and due, or whose lease has passed: it gets the next lease
- * number, its task becomes TASK_RUNNING. A lease passes by the wall clock, also while its holder
- * works on: after a suspend, or when the clock was set. Owns: *ret_run is the caller's.
+ * number, its task becomes TASK_RUNNING, and its steps that were left running end. A lease passes
+ * by the wall clock, also while its holder works on: after a suspend, or when the clock was set.
+ * Owns: *ret_run is the caller's.
  * Errors: ERR_NOTFOUND nothing to do. */
 MUST_CHECK int
 run_claim(struct db *db, const struct run_claim *claim, struct run **ret_run, struct err *err);
@@ -155,7 +160,7 @@ MUST_CHECK int run_renew(struct db *db,
                          int64_t lease_until_ms,
                          struct err *err);
 
-/* At start: no run is held by `owner` any more (its earlier process is gone). */
+/* At start: no run is held by `owner` any more (its earlier process is gone); their steps end. */
 MUST_CHECK int run_release_all(struct db *db, const char *owner, struct err *err);
 
 /* End all that is queued or running as cancelled, tasks too: nobody works on any of it any more,

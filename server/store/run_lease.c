@@ -3,6 +3,7 @@
 #include "server/store/row.h"
 #include "server/store/run.h"
 #include "server/store/run_row.h"
+#include "server/store/step.h"
 #include "server/store/task.h"
 
 /* The oldest run above `after` that is due, by three looks into indexes of what is live. (Without
@@ -107,6 +108,8 @@ run_claim(struct db *db, const struct run_claim *claim, struct run **ret_run, st
     if (!code)
         code = set_task_running(db, run->task, claim->now_ms, err);
     if (!code)
+        code = step_end_left(db, id, err);
+    if (!code)
         *ret_run = TAKE(run);
     return code;
 }
@@ -196,12 +199,32 @@ queue_tasks_of(struct db *db, const char *owner, struct err *err)
     return db_run(stmt, err);
 }
 
+/* End the steps left running of the runs held by `owner`; NULL: of all that live. */
+static int
+end_steps_of(struct db *db, const char *owner, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(db,
+                                "UPDATE step SET ended_as = $1 WHERE ended_as = 0 AND run IN"
+                                " (SELECT id FROM run WHERE state IN (0, 1)"
+                                " AND ($2 IS NULL OR lease_owner = $2))",
+                                &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, STEP_DRAFTD_DIED);
+    db_bind_text(stmt, 2, owner);
+    return db_run(stmt, err);
+}
+
 int
 run_release_all(struct db *db, const char *owner, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
 
     int code = queue_tasks_of(db, owner, err);
+    if (!code)
+        code = end_steps_of(db, owner, err);
     if (!code)
         code = db_prepare(db,
                           "UPDATE run SET state = 0, lease_owner = NULL, lease_until_ms = 0,"
@@ -238,6 +261,8 @@ run_cancel_all(struct db *db, const char *reason, int64_t now_ms, struct err *er
 
     reason = row_reason(reason, cut);
     int code = cancel_live_tasks(db, reason, now_ms, err);
+    if (!code)
+        code = end_steps_of(db, NULL, err);
     if (!code)
         code = db_prepare(db,
                           "UPDATE run SET state = 2, outcome = $1, reason = $2, finished_ms = $3,"
@@ -424,18 +449,19 @@ run_finish(struct db *db,
     AUTO(db_release) struct db_stmt *stmt = NULL;
     char cut[LIMIT_REASON_BYTES + 1];
 
-    const int code = db_prepare(db,
-                                "UPDATE run SET state = 2, outcome = $1, reason = $2,"
-                                " finished_ms = $3, lease_owner = NULL, lease_until_ms = 0,"
-                                " waiting_since_ms = 0"
-                                " WHERE id = $4 AND lease_number = $5 AND state = 1",
-                                &stmt, err);
+    int code = db_prepare(db,
+                          "UPDATE run SET state = 2, outcome = $1, reason = $2,"
+                          " finished_ms = $3, lease_owner = NULL, lease_until_ms = 0,"
+                          " waiting_since_ms = 0"
+                          " WHERE id = $4 AND lease_number = $5 AND state = 1",
+                          &stmt, err);
     if (code)
         return code;
     db_bind_int(stmt, 1, outcome);
     db_bind_text(stmt, 2, row_reason(reason, cut));
     db_bind_int(stmt, 3, now_ms);
-    return update_held(stmt, 4, lease, err);
+    code = update_held(stmt, 4, lease, err);
+    return code ? code : step_end_left(db, lease.run, err);
 }
 
 int

@@ -13,6 +13,8 @@ static const struct row_text texts[] = {
 };
 #define TEXT_COUNT (sizeof(texts) / sizeof(texts[0]))
 
+_Static_assert(STEP_RUNNING == 0, "written as a number in SQL");
+
 const char *
 step_kind_name(enum step_kind kind)
 {
@@ -42,7 +44,7 @@ step_end_name(enum step_end end)
         [STEP_RUNNING] = "running",   [STEP_EXITED] = "exited",
         [STEP_SIGNALED] = "signaled", [STEP_TIMED_OUT] = "timed_out",
         [STEP_CANCELED] = "canceled", [STEP_NOT_STARTED] = "not_started",
-        [STEP_CUT_OFF] = "cut_off",
+        [STEP_CUT_OFF] = "cut_off",   [STEP_DRAFTD_DIED] = "draftd_died",
     };
 
     return row_name(names, sizeof(names) / sizeof(names[0]), end);
@@ -170,6 +172,20 @@ step_finish(struct db *db,
     db_bind_int(stmt, 4, dropped_bytes);
     db_bind_int(stmt, 5, step);
     return row_update(stmt, "step", step, err);
+}
+
+int
+step_end_left(struct db *db, int64_t run, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(
+        db, "UPDATE step SET ended_as = $1 WHERE run = $2 AND ended_as = 0", &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, STEP_DRAFTD_DIED);
+    db_bind_int(stmt, 2, run);
+    return db_run(stmt, err);
 }
 
 int

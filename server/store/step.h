@@ -22,6 +22,7 @@ enum step_end {
     STEP_CANCELED,
     STEP_NOT_STARTED, /* the command could not be executed, or the sandbox was lost before */
     STEP_CUT_OFF,     /* the sandbox was lost while it ran */
+    STEP_DRAFTD_DIED, /* draftd did, while it ran: how long it did is not known */
 };
 
 const char *step_kind_name(enum step_kind kind);
@@ -62,6 +63,10 @@ MUST_CHECK int step_finish(struct db *db,
                            int64_t duration_ms,
                            int64_t dropped_bytes,
                            struct err *err);
+
+/* End those steps of a run that are left running: whoever would have told how they ended is gone.
+ */
+MUST_CHECK int step_end_left(struct db *db, int64_t run, struct err *err);
 
 MUST_CHECK int step_get(struct db *db, int64_t id, struct step **ret_step, struct err *err);
 

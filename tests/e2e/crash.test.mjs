@@ -47,6 +47,9 @@ test('a run under which the process dies again and again is given up, with a las
     const shown = await world.ended(repository);
     assert.equal(shown.state, 'failed');
     assert.equal(rounds(), 5);
+    const id = String(shown.id);
+    assert.doesNotMatch(world.cli('show', id), /: running/);
+    assert.equal(world.cli('logs', id).match(/^again\n--- draftd died$/gm)?.length, 5);
     const [status, ...more] = await world.statuses(repository);
     assert.equal(more.length, 0);
     assert.match(status.body, /\*\*Failed\*\*: gave up after 5 tries: the last one ended without a word/);

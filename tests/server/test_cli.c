@@ -75,6 +75,8 @@ TEST(wrong_usage_is_told)
         {{"show", "99999999999999999999"}, "is not a number"},
         {{"logs"}, "logs takes one task"},
         {{"logs", "1x"}, "'1x' is not a number"},
+        {{"logs", "--run-number", "0", "1"}, "--run-number takes the number of a run, not '0'"},
+        {{"logs", "--run-number", "a", "1"}, "--run-number takes the number of a run, not 'a'"},
         {{"logs", "--dry-run", "1"}, "logs does not know that option"},
         {{"cancel"}, "cancel takes one task"},
         {{"cancel", "x"}, "'x' is not a number"},
@@ -254,6 +256,9 @@ TEST(one_task_is_shown_with_all_that_is_known)
     CHECK_CONTAINS(strbuf_str(&out), "work, setup: setup 1: exited 0, 0.4 s\n");
     CHECK_STATUS(DRAFTD("show", CONFIG, "4"), 0);
     CHECK_CONTAINS(strbuf_str(&out), "run            1: running, agent, round 2");
+    sql("UPDATE step SET ended_as = 7, duration_ms = 0 WHERE id = 1");
+    CHECK_STATUS(DRAFTD("show", CONFIG, "1"), 0);
+    CHECK_CONTAINS(strbuf_str(&out), "work, setup: setup 1: draftd died\n");
 
     for (int i = 1; i <= 5; i++) {
         auto_free char *id = str_printf("%d", i);
@@ -375,6 +380,19 @@ TEST(logs_end_with_a_status_when_followed)
     CHECK_STATUS(DRAFTD("logs", CONFIG, "-f", "2"), 1);
     CHECK_STATUS(DRAFTD("logs", CONFIG, "2"), 0);
     CHECK_STATUS(DRAFTD("logs", CONFIG, "77"), 3);
+}
+
+TEST(logs_of_an_earlier_run_have_a_command)
+{
+    begin();
+    CHECK_STATUS(DRAFTD("retry", CONFIG, "1"), 0);
+    CHECK_STATUS(DRAFTD("logs", CONFIG, "1"), 0);
+    CHECK_STR(strbuf_str(&out), "");
+    CHECK_STATUS(DRAFTD("logs", CONFIG, "1", "--run-number", "1"), 0);
+    CHECK_STR(strbuf_str(&out), "\n--- work, setup: setup 1\nhello\n--- exited 0 after 0.4 s\n");
+    CHECK_STATUS(DRAFTD("logs", CONFIG, "-f", "1", "--run-number", "1"), 0);
+    CHECK_STATUS(DRAFTD("logs", CONFIG, "--run-number", "3", "1"), 3);
+    CHECK_STR(strbuf_str(&err_out), "draftd: task 1 has no run 3\n");
 }
 
 /* ---- what came from outside ---- */

@@ -254,6 +254,31 @@ TEST(steps_follow_each_other_also_those_without_output)
     close_store(&f);
 }
 
+TEST(a_step_under_which_draftd_died_holds_nothing_up)
+{
+    struct fixture f;
+    struct log_follow log;
+
+    open_store(&f);
+    begin_step(&f, 1, STEP_AGENT, 1, "first try");
+    print(&f, "half");
+    end_step(&f, STEP_DRAFTD_DIED, 0);
+    begin_step(&f, 1, STEP_AGENT, 1, "older"); /* whose end no older version stored */
+    print(&f, "text\n");
+    log_follow_init(&log, f.store, 1, show);
+    follow(&log);
+    CHECK_SHOWN("\n--- work, agent (round 1): first try\nhalf--- draftd died\n"
+                "\n--- work, agent (round 1): older\ntext\n");
+    begin_step(&f, 1, STEP_AGENT, 1, "again");
+    end_step(&f, STEP_EXITED, 0);
+    sql(&f, "UPDATE task SET state = 2");
+    follow(&log);
+    CHECK_SHOWN("--- draftd died\n"
+                "\n--- work, agent (round 1): again\n--- exited 0 after 1.5 s\n");
+    CHECK(log.ended && log.succeeded);
+    close_store(&f);
+}
+
 /* Much more than one look takes, in segments of odd sizes. */
 TEST(long_output_arrives_whole)
 {
@@ -317,6 +342,39 @@ TEST(a_new_run_is_shown_from_its_beginning)
     follow(&log);
     CHECK_SHOWN("\n--- work, setup: second\nhello\n");
     CHECK_INT(log.run, 2);
+    close_store(&f);
+}
+
+TEST(an_earlier_run_is_shown_by_its_number)
+{
+    struct fixture f;
+    struct log_follow log;
+    struct err err;
+
+    open_store(&f);
+    begin_step(&f, 1, STEP_AGENT, 1, "first");
+    print(&f, "one\n");
+    log_follow_init(&log, f.store, 1, show);
+    log.number = 1;
+    follow(&log);
+    CHECK_SHOWN("\n--- work, agent (round 1): first\none\n");
+    CHECK(!log.ended);
+    end_step(&f, STEP_EXITED, 0);
+    sql(&f, "UPDATE run SET outcome = 1");
+    begin_run(&f);
+    begin_step(&f, 2, STEP_SETUP, 0, "second");
+    follow(&log);
+    CHECK_SHOWN("--- exited 0 after 1.5 s\n");
+    CHECK(log.ended && log.succeeded); /* the task goes on */
+    sql(&f, "UPDATE run SET outcome = 4 WHERE id = 1");
+    follow(&log);
+    CHECK(log.ended && !log.succeeded);
+
+    log_follow_init(&log, f.store, 1, show);
+    log.number = 3;
+    CHECK_INT(log_follow_turn(&log, &err), ERR_NOTFOUND);
+    CHECK_STR(err.msg, "task 1 has no run 3");
+    CHECK_SHOWN("");
     close_store(&f);
 }
 

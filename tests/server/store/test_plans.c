@@ -132,6 +132,8 @@ use_runs(struct db *db, int64_t task)
     CHECK_OK(run_latest(db, task, &run, &err), err);
     run_free(run);
     CHECK_OK(run_heard(db, task, "r", &told, &err), err);
+    CHECK_OK(run_find(db, task, 1, &run, &err), err);
+    run_free(run);
     CHECK_OK(run_list(db, task, &list, &err), err);
     run_list_done(&list);
     CHECK_OK(run_claim(db, &(struct run_claim){.owner = "w", .now_ms = 1, .lease_until_ms = 2},

@@ -59,6 +59,7 @@ TEST(names)
     CHECK_STR(step_end_name(STEP_TIMED_OUT), "timed_out");
     CHECK_STR(step_end_name(STEP_NOT_STARTED), "not_started");
     CHECK_STR(step_end_name(STEP_CUT_OFF), "cut_off");
+    CHECK_STR(step_end_name(STEP_DRAFTD_DIED), "draftd_died");
     CHECK_STR(check_status_name(CHECK_NOT_RUN), "not_run");
     CHECK_STR(check_status_name(CHECK_COULD_NOT_RUN), "could_not_run");
     CHECK_STR(check_verdict_name(CHECK_VERDICT_RED_BEFORE), "was_red_before");
