@@ -269,7 +269,7 @@ TEST(counts_what_is_hidden)
     input.text = "\U000E0041\U000E0042\u202Ex\u202C\x1B[8m";
     input.instruction = "<!-- a --><!-- b -->";
     input.thread = &thread;
-    CHECK_INT(prompt_count_hidden(&input), 6);
+    CHECK_INT(prompt_count_hidden(&input), 9);
     CHECK_OK(prompt_write(&input, &prompt, &err), err);
     CHECK_CONTAINS(prompt, "Title:\n\n```text\n");
     CHECK_CONTAINS(prompt, "Text:\n\n(Left out, since people do not see it: 5 invisible "
