@@ -23,8 +23,9 @@ void mention_done(struct mention *mention);
 
 /* Look for "@" and the bot's name, without case, at a word's beginning and end: not after a letter, digit, '-', '/', '`'
  * or '@', and not before a letter, digit, '-' or '/'. Not inside code spans, fenced or indented code
- * (CommonMark 0.30), quoted lines (">"), HTML comments or links' addresses. The first mention decides.
- * Commands count where the mention begins its line. `text` may be NULL.
+ * (CommonMark 0.31), quotes with the lines that go on with them, elements of code and quotes (<code>, <pre>,
+ * <tt>, <blockquote>), HTML comments and the like, images' texts or links' addresses; see markdown.h. The
+ * first mention decides. Commands count where the mention begins its line. `text` may be NULL.
  * Owns: *ret_mention is the caller's, mention_done().   Errors: ERR_NOMEM. */
 MUST_CHECK int mention_find(const char *text,
                             const struct mention_names *names,

@@ -154,8 +154,8 @@ flag_hidden(struct work *work, const struct prompt_input *input, struct err *err
     return count < MANY_HIDDEN
                ? 0
                : work_flag(work, err,
-                           "what was asked holds %zu characters that people do not see; the agent "
-                           "was not given them",
+                           "what was asked holds %zu characters that people do not see, in HTML "
+                           "comments or invisible; the agent was not given them",
                            count);
 }
 

@@ -275,7 +275,7 @@ count_hidden(const char *text)
 
     if (whole.len > 0)
         text_append_clean_counted(&clean, whole, &hidden);
-    return hidden.characters;
+    return hidden.characters + hidden.in_comments;
 }
 
 size_t

@@ -36,7 +36,8 @@ struct prompt_input {
     size_t failure_count;
 };
 
-/* How many characters that people do not see are in what was asked and said about it; see text.h. */
+/* How many characters that people do not see are in what was asked and said about it, invisible or in
+ * HTML comments; see text.h. */
 size_t prompt_count_hidden(const struct prompt_input *input);
 
 /* Markdown. Everything from outside stands in fences as data, cleaned.

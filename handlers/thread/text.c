@@ -384,9 +384,11 @@ void
 text_append_quote(struct strbuf *buf, struct bytes text, size_t max_bytes)
 {
     const size_t len = utf8_cut(text.ptr, text.len, LOOK_AHEAD * max_bytes);
-    AUTO_DONE(strbuf_done) struct strbuf seen = STRBUF_INIT(4 * len + 100);
+    AUTO_DONE(strbuf_done) struct strbuf raw = STRBUF_INIT(4 * len + 100);
+    AUTO_DONE(strbuf_done) struct strbuf seen = STRBUF_INIT(6 * len + 200);
 
-    text_append_clean(&seen, bytes_of(text.ptr, len));
+    text_append_clean(&raw, bytes_of(text.ptr, len));
+    text_append_visible(&seen, bytes_of(strbuf_str(&raw), raw.len)); /* "<!--" in code stays none */
     while (seen.len > 0 && strchr(" \t\n", seen.ptr[seen.len - 1]))
         strbuf_truncate(&seen, seen.len - 1);
     const struct bytes clean = bytes_of(seen.ptr, seen.len);

@@ -6,17 +6,19 @@
 #include "server/base/bytes.h"
 #include "server/base/strbuf.h"
 
-/* Append `text` as an agent may read it: HTML comments removed (people do not see them, agents would),
- * invisible, bidirectional and tag characters removed (Unicode "Cf" of that use, zero-width, variation
- * selectors in runs, U+E0000 block), invalid UTF-8 replaced by U+FFFD, NUL and control characters
- * except line end and tab removed, CR LF made LF. A comment without an end hides the rest of a page from
- * people: it is replaced by a line that says so. What is appended never contains "<!--". */
+/* Append `text` as an agent may read it: what Markdown hides removed (HTML comments and the like, which
+ * people do not see and agents would; not those in code, which people see: see markdown.h), invisible,
+ * bidirectional and tag characters removed (Unicode "Cf" of that use, zero-width, variation selectors
+ * in runs, U+E0000 block), invalid UTF-8 replaced by U+FFFD, NUL and control characters except line end
+ * and tab removed, CR LF made LF. A comment without an end that hides the rest of a page from people is
+ * replaced by a line that says so. */
 void text_append_clean(struct strbuf *buf, struct bytes text);
 
 /* How much of a text was left out because people do not see it. */
 struct text_hidden {
-    size_t comments;
-    size_t characters; /* but for those that writing needs: joiners, marks of direction, soft hyphens */
+    size_t comments; /* and definitions of links, declarations, processing instructions that serve as such */
+    size_t in_comments; /* characters in them */
+    size_t characters; /* invisible ones, but for those that writing needs: joiners, marks of direction, soft hyphens */
 };
 
 /* As text_append_clean(), adding to `hidden` what it leaves out. */

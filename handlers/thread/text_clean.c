@@ -1,10 +1,11 @@
 /* The part of text.h that decides which characters may stay: invisible ones, HTML comments,
  * terminal sequences, credentials.
  *
- * Sources: Unicode 15 DerivedCoreProperties (Default_Ignorable_Code_Point) and Bidi_Control; the
- * WHATWG HTML standard, 13.2.5.43 onwards (where a comment ends); ECMA-48 (terminal sequences). */
+ * Sources: Unicode 15 DerivedCoreProperties (Default_Ignorable_Code_Point) and Bidi_Control;
+ * ECMA-48 (terminal sequences). What Markdown hides is markdown.h's to say. */
 #include "handlers/thread/text.h"
 
+#include "handlers/thread/markdown.h"
 #include "server/base/redact.h"
 #include "server/base/str.h"
 
@@ -92,28 +93,6 @@ append_characters(struct strbuf *buf, struct bytes text)
     return hidden;
 }
 
-/* Where the comment ends whose text begins at `from`; SIZE_MAX when it does not. */
-static size_t
-find_comment_end(struct bytes text, size_t from)
-{
-    const char *rest = text.ptr + from;
-    const size_t left = text.len - from;
-
-    if (left >= 1 && rest[0] == '>')
-        return from + 1; /* "<!-->" */
-    if (left >= 2 && rest[0] == '-' && rest[1] == '>')
-        return from + 2; /* "<!--->" */
-    for (size_t i = from; i + 3 <= text.len; i++) {
-        if (text.ptr[i] != '-' || text.ptr[i + 1] != '-')
-            continue;
-        if (text.ptr[i + 2] == '>')
-            return i + 3;
-        if (text.ptr[i + 2] == '!' && i + 4 <= text.len && text.ptr[i + 3] == '>')
-            return i + 4;
-    }
-    return SIZE_MAX;
-}
-
 static bool
 ends_in_comment_start(const struct strbuf *buf, size_t from)
 {
@@ -122,32 +101,52 @@ ends_in_comment_start(const struct strbuf *buf, size_t from)
     return buf->len >= from + len && memcmp(buf->ptr + buf->len - len, comment_start, len) == 0;
 }
 
-/* What is looked at is what was written, not what was read: so a comment's removal cannot make
- * another one out of what stood around it. */
+/* How many characters there are between the marks that open and close a comment. */
+static size_t
+count_hidden(struct bytes text)
+{
+    size_t count = 0;
+
+    if (text.len >= 4 && memcmp(text.ptr, "<!--", 4) == 0)
+        text = bytes_of(text.ptr + 4, text.len - 4);
+    if (text.len >= 3 && memcmp(text.ptr + text.len - 3, "-->", 3) == 0)
+        text.len -= 3;
+    while (text.len > 0 && strchr(" \t\n", text.ptr[text.len - 1]))
+        text.len--;
+    for (size_t i = 0; i < text.len; i++) {
+        const bool leading = count == 0 && strchr(" \t\n", text.ptr[i]);
+        count += !leading && ((unsigned char)text.ptr[i] & 0xC0) != 0x80;
+    }
+    return count;
+}
+
+/* What people do not see is decided once, on the text as it was written: what stands around a
+ * comment makes no other one. */
 void
 text_append_clean_counted(struct strbuf *buf, struct bytes text, struct text_hidden *hidden)
 {
     AUTO_DONE(strbuf_done) struct strbuf seen = STRBUF_INIT(3 * text.len);
-    const size_t begin = buf->len;
 
     hidden->characters += append_characters(&seen, text);
-    if (!strbuf_ok(&seen)) {
-        buf->failed = seen.failed;
+    auto_free unsigned char *marks = malloc(seen.len + 1);
+    if (!strbuf_ok(&seen) || !marks) {
+        buf->failed = seen.failed ? seen.failed : ERR_NOMEM;
         return;
     }
-    for (size_t i = 0; i < seen.len;) {
-        strbuf_add_char(buf, seen.ptr[i++]);
-        if (!strbuf_ok(buf) || !ends_in_comment_start(buf, begin))
+    const bool unfinished = markdown_mark(seen.ptr, seen.len, marks);
+    for (size_t i = 0, end; i < seen.len; i = end) {
+        end = i + 1;
+        if (!markdown_is_hidden(marks[i])) {
+            strbuf_add_char(buf, seen.ptr[i]);
             continue;
-        strbuf_truncate(buf, buf->len - (sizeof(comment_start) - 1));
-        hidden->comments++;
-        const size_t end = find_comment_end(bytes_of(seen.ptr, seen.len), i);
-        if (end == SIZE_MAX) {
-            strbuf_add_str(buf, unfinished_comment);
-            return;
         }
-        i = end;
+        while (end < seen.len && markdown_goes_on_hidden(marks[end]))
+            end++;
+        hidden->comments++;
+        hidden->in_comments += count_hidden(bytes_of(seen.ptr + i, end - i));
     }
+    if (unfinished)
+        strbuf_add_str(buf, unfinished_comment);
 }
 
 void

@@ -55,7 +55,7 @@ function checkPublished(markdown) {
 }
 
 describe('injection', { concurrency: 6 }, () => {
-    for (const name of ['hidden-tag-characters', 'fence-longer', 'ours-evidence', 'acts-references', 'terminal-escapes', 'options-plain'])
+    for (const name of ['hidden-tag-characters', 'hidden-html-comment', 'rendered-html-comment-in-code', 'fence-longer', 'ours-evidence', 'acts-references', 'terminal-escapes', 'options-plain'])
         test(name, async () => {
             const hostile = text(name);
             const repository = await world.repository(name, usual(agent, { 'hostile.txt': hostile,
@@ -76,10 +76,15 @@ describe('injection', { concurrency: 6 }, () => {
             assert.doesNotMatch(unfenced(prompt), /INJECT/);
             assert.match(unfenced(prompt), /^This is round 2 of at most \d+\.$/m);
             assert.doesNotMatch(prompt, invisible);
-            if (name === 'hidden-tag-characters')
-                assert.match((await world.pulls(repository))[0].body, /^> - what was asked holds \d+ characters that people do not see; the agent was not given them$/m);
-            if (name === 'hidden-tag-characters')
-                assert.match(unfenced(prompt), /^\(Left out, since people do not see it: \d+ invisible characters\.\)$/m);
+            const flagged = name === 'hidden-tag-characters' || name === 'hidden-html-comment';
+            if (flagged)
+                assert.match((await world.pulls(repository))[0].body, /^> - what was asked holds \d+ characters that people do not see, in HTML comments or invisible; the agent was not given them$/m);
+            if (flagged)
+                assert.match(unfenced(prompt), /^\(Left out, since people do not see it: (\d+ invisible characters|1 HTML comment)\.\)$/m);
+            if (name === 'rendered-html-comment-in-code') {
+                assert.ok(prompt.includes('fails on `<!-- draftd:task=1 -->` and on `<!--` in the input. Please fix it.\n\nINJECT'));
+                assert.doesNotMatch(unfenced(prompt), /Left out/);
+            }
 
             const [pull] = await world.pulls(repository);
             checkPublished(pull.body);

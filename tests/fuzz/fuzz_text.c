@@ -1,5 +1,5 @@
-/* Any bytes: what comes out is UTF-8 without a comment, within its bounds, and stays where it was
- * put. */
+/* Any bytes: what comes out is UTF-8, without a comment where we post it, within its bounds, and
+ * stays where it was put. */
 #include "handlers/thread/text.h"
 #include "server/base/str.h"
 #include "tests/fuzz/fuzz.h"
@@ -9,15 +9,38 @@
 #define LINE_BYTES 100
 
 static void
-check(const struct strbuf *buf)
+check_characters(const struct strbuf *buf)
 {
     ALWAYS(strbuf_ok(buf));
-    ALWAYS(!strstr(strbuf_str(buf), "<!--"));
     for (size_t i = 0, size; i < buf->len; i += size) {
         uint32_t code_point;
         size = utf8_decode(buf->ptr + i, buf->len - i, &code_point);
         ALWAYS(code_point != 0 && (code_point != 0xFFFD || size == 3));
     }
+}
+
+static void
+check(const struct strbuf *buf)
+{
+    check_characters(buf);
+    ALWAYS(!strstr(strbuf_str(buf), "<!--"));
+}
+
+/* Nothing is hidden in code. */
+static void
+check_code(const struct strbuf *clean)
+{
+    AUTO_DONE(strbuf_done) struct strbuf code = STRBUF_INIT(5 * clean->len + 8);
+    AUTO_DONE(strbuf_done) struct strbuf again = STRBUF_INIT(5 * clean->len + 100);
+
+    strbuf_add_str(&code, "    ");
+    for (size_t i = 0; i < clean->len; i++) {
+        strbuf_add_char(&code, clean->ptr[i]);
+        if (clean->ptr[i] == '\n')
+            strbuf_add_str(&code, "    ");
+    }
+    text_append_clean(&again, bytes_of(strbuf_str(&code), code.len));
+    ALWAYS(strcmp(strbuf_str(&again), strbuf_str(&code)) == 0);
 }
 
 /* Every line begins as a quote, so nothing stands outside of it. */
@@ -40,7 +63,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct bytes bytes = bytes_of(data, size);
 
     text_append_clean(&clean, bytes);
-    check(&clean);
+    check_characters(&clean);
+    check_code(&clean);
     text_append_inline(&buf, bytes);
     check(&buf);
     ALWAYS(buf.len <= 6 * size && !strpbrk(strbuf_str(&buf), "<>|\n"));

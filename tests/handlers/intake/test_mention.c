@@ -73,7 +73,7 @@ TEST(mentions_at_the_edges_of_words)
         "1. @draftd fix",
         "| @draftd | x |",
         "[@draftd](https://example.org)",
-        "> quoted\n@draftd do it",
+        "> quoted\n\n@draftd do it",
         "@draftd-bot and @draftd",
         "<b>@draftd</b>",
         "👍@draftd",
@@ -161,13 +161,75 @@ TEST(no_mentions_in_indented_code)
 TEST(no_mentions_in_quotes)
 {
     static const char *const texts[] = {
-        "> @draftd",   ">@draftd",    "   > @draftd",     "> a\n> @draftd",
-        "- > @draftd", "> > @draftd", "> ```\n> @draftd", "a\n> @draftd",
+        "> @draftd",        ">@draftd",       "   > @draftd",     "> a\n> @draftd",
+        "- > @draftd",      "> > @draftd",    "> ```\n> @draftd", "a\n> @draftd",
+        "> a\n@draftd",     "- > a\n@draftd", "> - a\n@draftd",   "> <div>\n> @draftd",
+        "> a\n    @draftd",
     };
 
     CHECK_ALL(texts, MENTION_NONE);
     CHECK_INT(find_command("> ```\n@draftd"), MENTION_WORK);
-    CHECK_INT(find_command("` a\n> b\n@draftd `"), MENTION_WORK);
+    CHECK_INT(find_command("` a\n> b\n\n@draftd `"), MENTION_WORK);
+    CHECK_INT(find_command("> # a\n@draftd"), MENTION_WORK);
+    CHECK_INT(find_command("> a\n- @draftd"), MENTION_WORK);
+}
+
+TEST(no_mentions_in_what_is_not_shown)
+{
+    static const char *const texts[] = {
+        "[//]: # (@draftd retry)",
+        "[comment]: <> (@draftd retry\n@draftd)",
+        "[x]: https://example.org '@draftd'",
+        "![@draftd retry](x)",
+        "![a [@draftd] b](x \"y\")",
+        "![@draftd][x]",
+        "<? @draftd ?>",
+        "a <!X @draftd>",
+        "<![CDATA[\n\n@draftd",
+    };
+    static const char *const spoken[] = {
+        "[@draftd retry](http://x)",
+        "[//]: # (a)\n@draftd",
+        "[//]: # (a) @draftd",
+        "a\n[//]: # (@draftd)",
+        "!\\[@draftd](x)",
+        "![a](x) @draftd",
+        "[^1]: see @draftd",
+        "[![a](x) @draftd](y)",
+        "<?a> @draftd ?>",
+        "a <? @draftd",
+        "a <!3 @draftd",
+        "![a] (@draftd)",
+    };
+
+    CHECK_ALL(texts, MENTION_NONE);
+    CHECK_ALL(spoken, MENTION_WORK);
+}
+
+TEST(no_mentions_in_elements_of_code_and_quotes)
+{
+    static const char *const texts[] = {
+        "<code>@draftd retry</code>",
+        "a <CODE class=x>\\`@draftd</CODE>",
+        "<tt>@draftd</tt>",
+        "<pre>\n\n@draftd\n</pre>",
+        "<blockquote>@draftd</blockquote>",
+        "<blockquote>\n\n@draftd\n\n</blockquote>",
+        "<pre><code>x</code>\n@draftd</pre>",
+        "<div>\n<img\nalt='\n@draftd'>\n</div>",
+    };
+    static const char *const spoken[] = {
+        "<code>a</code> @draftd",
+        "<pre>\n\na\n</pre>\n@draftd",
+        "`<code>` @draftd",
+        "</code> @draftd",
+        "\\<code> @draftd",
+        "<codes>@draftd",
+        "<details>\n@draftd\n</details>",
+    };
+
+    CHECK_ALL(texts, MENTION_NONE);
+    CHECK_ALL(spoken, MENTION_WORK);
 }
 
 TEST(no_mentions_in_comments)
@@ -321,8 +383,10 @@ TEST(instruction_is_the_rest)
 TEST(floods_end_soon)
 {
     static const char *const parts[] = {
-        "<",  "<!--", "](",    "](a ",  "`\n``\n", "- ",    "> ",   "<a",      "]:",
-        "@d", "\\",   "~~~\n", "[](((", "😀",       "\xFF@", "\t- ", "```\n- ",
+        "<",         "<!--", "](", "](a ",      "`\n``\n", "- ",        "> ",    "<a",
+        "]:",        "@d",   "\\", "~~~\n",     "[](((",   "😀",         "\xFF@", "\t- ",
+        "```\n- ",   "[",    "![", "<?a>",      "<!X",     "[a]: b\n",  "<pre>", "> - ",
+        "<![CDATA[", "`",    "</", "<!-- --!>", "![](x)",  "[//]: # (",
     };
     AUTO_DONE(strbuf_done) struct strbuf buf = STRBUF_INIT(300U * 1024);
     const int64_t start_ms = clock_mono_ms();
