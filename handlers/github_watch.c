@@ -142,6 +142,7 @@ visit_delivery(void *ctx, const struct github_delivery *delivery, struct err *er
     const struct watch_sent sent = {.id = delivery->id,
                                     .guid = delivery->guid,
                                     .sent_ms = delivery->delivered_ms,
+                                    .again = delivery->redelivery,
                                     .ok = delivery->ok};
     return walk->each(walk->ctx, &sent, err);
 }

@@ -168,9 +168,9 @@ free_what_is_stuck(struct app *app, struct err *err)
 }
 
 static void
-report(const char *what, int code, const struct err *error)
+report(const struct app *app, const char *what, int code, const struct err *error)
 {
-    if (code)
+    if (code && !store_is_damaged(app->store)) /* that is told once */
         log_error("timer_failed", kv_str("what", what), kv_str("error", error->msg));
 }
 
@@ -184,16 +184,17 @@ timer_turn(void *ctx)
     int64_t pause_ms = POLL_MS;
 
     const int clock = follow_clock(timer, &error);
-    report("following the clock", clock, &error);
-    report("cancelling", stop_canceled(app, &error), &error);
+    report(app, "following the clock", clock, &error);
+    report(app, "cancelling", stop_canceled(app, &error), &error);
     if (now_ms >= timer->renew_mono_ms) {
         const int r = renew_leases(app, &error);
-        report("renewing leases", r, &error);
+        report(app, "renewing leases", r, &error);
         if (!r)
             timer->renew_mono_ms = now_ms + LEASE_RENEW_MS;
-        report("looking for what is stuck", free_what_is_stuck(app, &error), &error);
+        report(app, "looking for what is stuck", free_what_is_stuck(app, &error), &error);
     }
     if (!clock) /* else what looks old may not be */
-        report("removing what is old", upkeep_turn(&timer->upkeep, app, &pause_ms, &error), &error);
+        report(app, "removing what is old", upkeep_turn(&timer->upkeep, app, &pause_ms, &error),
+               &error);
     return pause_ms < POLL_MS ? pause_ms : POLL_MS;
 }

@@ -459,7 +459,8 @@ worker_turn(void *ctx)
     if (r == ERR_NOTFOUND)
         return POLL_MS;
     if (r) {
-        log_error("claim_failed", kv_str("error", error.msg));
+        if (!store_is_damaged(app->store)) /* that is told once */
+            log_error("claim_failed", kv_str("error", error.msg));
         return MS_PER_SECOND;
     }
     const int64_t run = work.run->id;

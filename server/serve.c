@@ -12,6 +12,7 @@
 #include "server/http/http.h"
 #include "server/limits.h"
 #include "server/process.h"
+#include "server/store/store.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -152,6 +153,13 @@ receiver_done(struct receiver *receiver)
     health_free(receiver->health);
 }
 
+static void
+tell_damage(void *ctx, const struct err *cause)
+{
+    (void)ctx;
+    log_error("store_damaged", kv_str("error", cause->msg));
+}
+
 /* Deliveries are taken from the first moment on; what works on them comes up behind. */
 static int
 start_all(const struct serve_options *options,
@@ -172,6 +180,8 @@ start_all(const struct serve_options *options,
         r = process_start(process, err);
     if (!r && options->works)
         r = process_watch(process, err);
+    if (!r) /* last: a start needs a store that takes writes */
+        r = store_watch_damage(app->store, tell_damage, NULL, err);
     return r;
 }
 

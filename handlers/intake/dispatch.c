@@ -404,7 +404,7 @@ set_aside(struct handling *handling, const struct err *cause)
     int r = judge(handling, lasts ? DELIVERY_BAD : DELIVERY_RECEIVED, cause->msg, &error);
     if (!r)
         r = store_transact(handling->dispatcher->app->store, apply, handling, &error);
-    if (r)
+    if (r && !store_is_damaged(handling->dispatcher->app->store))
         log_error("dispatch_failed", kv_str("error", error.msg));
     return r;
 }
@@ -443,7 +443,8 @@ dispatcher_turn(void *ctx)
         return MS_PER_SECOND; /* the process ends; the next one handles it */
     }
     if (r) {
-        log_error("dispatch_failed", kv_str("error", error.msg));
+        if (!store_is_damaged(dispatcher->app->store)) /* that is told once */
+            log_error("dispatch_failed", kv_str("error", error.msg));
         if (!handling.delivery || set_aside(&handling, &error))
             return MS_PER_SECOND;
     }

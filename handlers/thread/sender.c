@@ -187,7 +187,8 @@ sender_turn(void *ctx)
         r = store_transact(sender->app->store, store_result, &sending, &error);
     }
     if (r) {
-        log_error("outbox_failed", kv_str("error", error.msg));
+        if (!store_is_damaged(sender->app->store)) /* that is told once */
+            log_error("outbox_failed", kv_str("error", error.msg));
         return MS_PER_SECOND;
     }
     return 0;

@@ -45,11 +45,19 @@ known_has(const struct known *known, const char *name)
 }
 
 int
+known_times(const struct known *known, const char *name)
+{
+    const size_t place = place_of(known, name);
+    return is_at(known, place, name) ? known->names[place].times : 0;
+}
+
+int
 known_add(struct known *known, const char *name, int64_t until_ms, struct err *err)
 {
     const size_t place = place_of(known, name);
 
     if (is_at(known, place, name)) {
+        known->names[place].times++;
         if (known->names[place].until_ms < until_ms)
             known->names[place].until_ms = until_ms;
         return 0;
@@ -61,7 +69,7 @@ known_add(struct known *known, const char *name, int64_t until_ms, struct err *e
         return err_set(err, ERR_NOMEM, "out of memory");
     known->names = names;
     memmove(names + place + 1, names + place, (known->count - place) * sizeof(*names));
-    names[place] = (struct known_name){.name = TAKE(copy), .until_ms = until_ms};
+    names[place] = (struct known_name){.name = TAKE(copy), .until_ms = until_ms, .times = 1};
     known->count++;
     return 0;
 }

@@ -1,9 +1,13 @@
 /* See missed.h. After GitHub's own example: by GUID, those of which no attempt was taken.
  *
  * Times are the platform's, so that a wrong clock of ours loses nothing; ours only bounds how far
- * the first look goes back. What is too fresh to be judged holds the mark back, and each look
- * begins a little before it, for lists are written behind time. Before the mark moves, all that is
- * behind it was asked for: a process that dies in the middle begins again. */
+ * the first look goes back. The mark stays before the first attempt of whatever is neither taken
+ * nor stored, fresh or asked for in vain, and each look begins a little before it, for lists are
+ * written behind time. How often each was asked for is known to this process alone: the next one
+ * asks once more and begins with short pauses.
+ *
+ * Asking makes a new attempt, which the platform keeps as long as the first: a delivery of which
+ * the first is not kept any more has had its time, or it would be asked for for ever. */
 #include "handlers/watch/missed.h"
 
 #include "handlers/app.h"
@@ -27,6 +31,10 @@
 #define MOST_SENT 9500          /* of one look: the newest */
 #define MOST_ASKED 40           /* in one look: they all come back at once */
 
+/* After having asked so often. */
+static const int64_t rests_ms[] = {5 * MS_PER_MINUTE, 15 * MS_PER_MINUTE, MS_PER_HOUR,
+                                   4 * MS_PER_HOUR};
+
 struct hook {
     char *name;
     char *repository;
@@ -39,6 +47,8 @@ struct missed {
     size_t hook_count;
     int64_t hooks_mono_ms; /* when they are to be found anew */
     struct known asked;    /* GUIDs */
+    struct known resting;  /* of these, by the monotonic clock: not yet to be asked for again */
+    struct known gone;     /* GUIDs: the platform cannot send them */
     char *fault;           /* why the hooks were not found the last time; or NULL */
 };
 
@@ -47,7 +57,9 @@ struct sent {
     int64_t id;
     char *guid;
     int64_t sent_ms;
-    bool ok; /* one of them was taken */
+    int64_t first_ms; /* of the oldest one's */
+    bool whole;       /* the first of all is among them */
+    bool ok;          /* one of them was taken */
 };
 
 struct look {
@@ -55,7 +67,9 @@ struct look {
     struct session *session;
     const struct watch_hook *hook;
     int64_t now_ms;
+    int64_t now_mono_ms;
     int64_t mark_ms;
+    int64_t reach_ms; /* where the mark would be if all were settled */
     struct sent *sent;
     size_t count;
     size_t room;
@@ -101,6 +115,8 @@ missed_free(struct missed *missed)
         return;
     forget_hooks(missed);
     known_done(&missed->asked);
+    known_done(&missed->resting);
+    known_done(&missed->gone);
     free(missed->fault);
     free(missed);
 }
@@ -178,7 +194,11 @@ take_sent(void *ctx, const struct watch_sent *sent, struct err *err)
         look->room = room;
     }
     struct sent *mine = &look->sent[look->count];
-    *mine = (struct sent){.id = sent->id, .sent_ms = sent->sent_ms, .ok = sent->ok};
+    *mine = (struct sent){.id = sent->id,
+                          .sent_ms = sent->sent_ms,
+                          .first_ms = sent->sent_ms,
+                          .whole = !sent->again,
+                          .ok = sent->ok};
     mine->guid = str_dup(sent->guid);
     if (!mine->guid)
         return err_set(err, ERR_NOMEM, "out of memory");
@@ -218,6 +238,9 @@ group(struct look *look)
         struct sent *last = kept > 0 ? &look->sent[kept - 1] : NULL;
         if (last && str_equal(last->guid, look->sent[i].guid)) {
             last->ok |= look->sent[i].ok;
+            last->whole |= look->sent[i].whole;
+            if (last->first_ms > look->sent[i].first_ms)
+                last->first_ms = look->sent[i].first_ms;
             free(look->sent[i].guid);
         } else {
             look->sent[kept++] = look->sent[i];
@@ -251,32 +274,44 @@ filter(struct look *look,
     return r;
 }
 
-/* How far everything has settled: the next look begins there. */
+static bool
+is_fresh(const struct look *look, const struct sent *sent)
+{
+    return sent->sent_ms > look->now_ms - SETTLE_MS;
+}
+
+static void
+find_reach(struct look *look)
+{
+    look->reach_ms = look->mark_ms;
+    for (size_t i = 0; i < look->count; i++)
+        if (look->sent[i].sent_ms > look->reach_ms &&
+            (look->sent[i].ok || !is_fresh(look, &look->sent[i])))
+            look->reach_ms = look->sent[i].sent_ms;
+}
+
+/* The next look begins there: before the first that was not settled by this one. */
 static void
 move_mark(struct look *look)
 {
-    int64_t mark_ms = look->mark_ms;
-    const int64_t settled_ms = look->now_ms - SETTLE_MS;
+    int64_t mark_ms = look->reach_ms;
 
     for (size_t i = 0; i < look->count; i++)
-        if (look->sent[i].sent_ms > mark_ms &&
-            (look->sent[i].ok || look->sent[i].sent_ms <= settled_ms))
-            mark_ms = look->sent[i].sent_ms;
-    for (size_t i = 0; i < look->count; i++)
-        if (!look->sent[i].ok && look->sent[i].sent_ms > settled_ms &&
-            look->sent[i].sent_ms < mark_ms)
-            mark_ms = look->sent[i].sent_ms;
+        if (!look->sent[i].ok && look->sent[i].first_ms < mark_ms)
+            mark_ms = look->sent[i].first_ms;
     look->mark_ms = mark_ms > look->mark_ms ? mark_ms : look->mark_ms;
 }
 
+/* Taken, or there is no use in asking. Where the list was cut off, the first attempt may be there
+ * all the same. */
 static int
-is_settled_well(void *ctx, const struct sent *sent, bool *ret_drop, struct err *err)
+is_settled(void *ctx, const struct sent *sent, bool *ret_drop, struct err *err)
 {
     const struct look *look = ctx;
 
     (void)err;
-    *ret_drop = sent->ok || sent->sent_ms > look->now_ms - SETTLE_MS ||
-                known_has(&look->missed->asked, sent->guid);
+    *ret_drop =
+        sent->ok || (!sent->whole && !look->full) || known_has(&look->missed->gone, sent->guid);
     return 0;
 }
 
@@ -323,7 +358,7 @@ store_mark(struct db *db, void *ctx, struct err *err)
                              err);
 }
 
-/* What we do not know of, oldest first. */
+/* What is not settled, oldest first. */
 static int
 find_missed(struct look *look, struct err *err)
 {
@@ -340,14 +375,28 @@ find_missed(struct look *look, struct err *err)
         log_warning("deliveries_too_many", kv_str("hook", look->hook->name),
                     kv_int("looked_at", MOST_SENT));
     group(look);
-    move_mark(look);
-    r = filter(look, is_settled_well, look, err);
+    find_reach(look);
+    r = filter(look, is_settled, look, err);
     return r ? r : store_read(app->store, drop_stored, look, err);
 }
 
-/* What the platform says is no longer there is not asked for again either. */
 static int
-ask_again(struct missed *missed, const struct look *look, const struct sent *sent, struct err *err)
+let_rest(struct missed *missed, const struct look *look, const char *guid, struct err *err)
+{
+    const size_t most = sizeof(rests_ms) / sizeof(rests_ms[0]);
+    const int64_t kept_ms = look->session->platform->watch->kept_ms(missed->app->settings);
+    const int r = known_add(&missed->asked, guid, look->now_ms + kept_ms, err);
+
+    if (r)
+        return r;
+    const size_t times = (size_t)known_times(&missed->asked, guid);
+    return known_add(&missed->resting, guid,
+                     look->now_mono_ms + rests_ms[(times < most ? times : most) - 1], err);
+}
+
+/* What the platform says is no longer there is settled by that. */
+static int
+ask_again(struct missed *missed, const struct look *look, struct sent *sent, struct err *err)
 {
     const struct platform *platform = look->session->platform;
     struct err fault = {0};
@@ -357,27 +406,33 @@ ask_again(struct missed *missed, const struct look *look, const struct sent *sen
         *err = fault;
         return r;
     }
-    if (r)
-        log_warning("delivery_not_asked_for", kv_str("delivery", sent->guid),
-                    kv_str("reason", fault.msg));
-    else
+    if (!r) {
         log_info("delivery_asked_for", kv_str("platform", platform->name),
                  kv_str("delivery", sent->guid), kv_str("hook", look->hook->name));
-    return known_add(&missed->asked, sent->guid,
+        return let_rest(missed, look, sent->guid, err);
+    }
+    log_warning("delivery_not_asked_for", kv_str("delivery", sent->guid),
+                kv_str("reason", fault.msg));
+    sent->ok = true;
+    return known_add(&missed->gone, sent->guid,
                      look->now_ms + platform->watch->kept_ms(missed->app->settings), err);
 }
 
 static int
 ask_for_all(struct missed *missed, struct look *look, struct err *err)
 {
+    int asked = 0;
     int r = 0;
 
     for (size_t i = 0; !r && i < look->count; i++) {
-        look->more = i == MOST_ASKED;
+        struct sent *sent = &look->sent[i];
+        if (is_fresh(look, sent) || known_has(&missed->resting, sent->guid))
+            continue;
+        look->more = asked++ == MOST_ASKED;
         if (look->more)
             return 0;
         r = stop_raised(missed->app->stop) ? err_set(err, ERR_CANCELED, "the process is to end")
-                                           : ask_again(missed, look, &look->sent[i], err);
+                                           : ask_again(missed, look, sent, err);
     }
     return r;
 }
@@ -386,12 +441,16 @@ static int
 look_at(struct missed *missed,
         struct session *session,
         const struct watch_hook *hook,
+        int64_t now_mono_ms,
         bool *ret_more,
         struct err *err)
 {
     AUTO_DONE(look_done)
-    struct look look = {
-        .missed = missed, .session = session, .hook = hook, .now_ms = clock_now_ms()};
+    struct look look = {.missed = missed,
+                        .session = session,
+                        .hook = hook,
+                        .now_ms = clock_now_ms(),
+                        .now_mono_ms = now_mono_ms};
     int r = store_read(missed->app->store, load_mark, &look, err);
     const int64_t mark_ms = look.mark_ms;
 
@@ -399,6 +458,8 @@ look_at(struct missed *missed,
         r = find_missed(&look, err);
     if (!r)
         r = ask_for_all(missed, &look, err);
+    if (!r)
+        move_mark(&look);
     *ret_more |= look.more;
     if (r || look.more || look.mark_ms == mark_ms)
         return r;
@@ -407,7 +468,11 @@ look_at(struct missed *missed,
 
 /* One hook that cannot be read does not keep the others from being; a limit is one for all. */
 static int
-look_at_all(struct missed *missed, struct session *session, bool *ret_more, struct err *err)
+look_at_all(struct missed *missed,
+            struct session *session,
+            int64_t now_mono_ms,
+            bool *ret_more,
+            struct err *err)
 {
     int r = 0;
 
@@ -415,7 +480,7 @@ look_at_all(struct missed *missed, struct session *session, bool *ret_more, stru
         const struct hook *hook = &missed->hooks[i];
         const struct watch_hook known = {
             .name = hook->name, .repository = hook->repository, .id = hook->id};
-        r = look_at(missed, session, &known, ret_more, err);
+        r = look_at(missed, session, &known, now_mono_ms, ret_more, err);
         if (r == ERR_NOTFOUND || r == ERR_DENIED)
             missed->hooks_mono_ms = 0; /* it may have been made anew */
         if (r && r != ERR_CANCELED)
@@ -426,7 +491,7 @@ look_at_all(struct missed *missed, struct session *session, bool *ret_more, stru
 }
 
 int64_t
-missed_look(struct missed *missed, struct session *session)
+missed_look(struct missed *missed, struct session *session, int64_t now_mono_ms)
 {
     const struct platform *platform = session->platform;
     struct err error = {0};
@@ -434,10 +499,12 @@ missed_look(struct missed *missed, struct session *session)
     int r = find_hooks(missed, session, &error);
 
     known_forget(&missed->asked, clock_now_ms());
+    known_forget(&missed->gone, clock_now_ms());
+    known_forget(&missed->resting, now_mono_ms);
     if (r && r != ERR_CANCELED)
         tell_fault(missed, &error);
     if (!r)
-        r = look_at_all(missed, session, &more, &error);
+        r = look_at_all(missed, session, now_mono_ms, &more, &error);
     const int64_t limit_ms =
         r == ERR_LIMIT && platform->retry_after_ms ? platform->retry_after_ms(session) : 0;
     if (limit_ms > 0)

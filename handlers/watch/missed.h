@@ -1,5 +1,5 @@
 /* Deliveries that never arrived: what the platform could not hand to us, and nobody stored, is
- * asked for again, once. Whether it comes then is the receiver's business. */
+ * asked for again, with growing pauses, until it was taken or the platform no longer keeps it. */
 #pragma once
 
 #include "server/base/err.h"
@@ -17,4 +17,4 @@ AUTO_DEFINE(struct missed *, missed_free)
 
 /* Look through what the hooks of a platform sent since the last look, and log what goes wrong.
  * Returns after how many milliseconds to look again.   Thread: the session's. */
-int64_t missed_look(struct missed *missed, struct session *session);
+int64_t missed_look(struct missed *missed, struct session *session, int64_t now_mono_ms);

@@ -25,6 +25,7 @@ struct watch_sent {
     int64_t id;       /* of this attempt */
     const char *guid; /* the same for all attempts: the delivery id that we store */
     int64_t sent_ms;  /* by the platform's clock */
+    bool again;       /* not the first attempt: it was asked for */
     bool ok;          /* it was told that we took it */
 };
 

@@ -77,7 +77,7 @@ do_one(struct watched *watched, enum concern kind, struct session *session)
 {
     switch (kind) {
     case MISSED:
-        return missed_look(watched->missed, session);
+        return missed_look(watched->missed, session, clock_mono_ms());
     case DRAFTS:
         return drafts_look(&watched->drafts, session->app, session);
     case WISHES:

@@ -7,9 +7,10 @@
 
 #include "server/base/fs.h"
 #include "server/base/str.h"
+#include "server/store/damage.h"
+#include "server/store/outbox.h"
 #include "server/store/sqlite/checkpoint.h"
 #include "server/store/sqlite/migrations.h"
-#include "server/store/outbox.h"
 #include "server/store/sqlite/sqlite.h"
 #include "server/store/writer.h"
 
@@ -18,6 +19,7 @@
 
 struct store {
     char *path;
+    struct damage damage;
     struct checkpointer *checkpointer;
     struct writer *writer;
     pthread_mutex_t lock;
@@ -71,6 +73,8 @@ open_connections(struct store *store, struct err *err)
     if (!code)
         code = sqlite_open(store->path, CONNECTION_WRITER, &sqlite, err);
     if (!code)
+        upkeep->damage = sqlite->damage = &store->damage;
+    if (!code)
         code = checkpointer_new(store->path, TAKE(upkeep), &store->checkpointer, err);
     if (!code)
         code = writer_new(store->path, TAKE(sqlite), store->checkpointer, &store->writer, err);
@@ -85,6 +89,7 @@ store_open(const char *path, struct store **ret_store, struct err *err)
         return err_set(err, ERR_NOMEM, "out of memory");
 
     pthread_mutex_init(&store->lock, NULL);
+    damage_init(&store->damage);
     store->path = str_dup(path);
     if (!store->path)
         return err_set(err, ERR_NOMEM, "out of memory");
@@ -108,6 +113,7 @@ store_close(struct store *store)
     checkpointer_free(store->checkpointer);
     for (size_t i = 0; i < store->reader_count; i++)
         sqlite_close(store->readers[i]);
+    damage_done(&store->damage);
     pthread_mutex_destroy(&store->lock);
     free(store->path);
     free(store);
@@ -135,7 +141,7 @@ take_reader(struct store *store, struct sqlite **ret_reader, struct err *err)
         reader = store->readers[--store->reader_count];
     pthread_mutex_unlock(&store->lock);
     if (!reader)
-        return sqlite_reopen(store->path, CONNECTION_READER, ret_reader, err);
+        return sqlite_reopen(store->path, CONNECTION_READER, &store->damage, ret_reader, err);
     *ret_reader = reader;
     return 0;
 }
@@ -168,6 +174,21 @@ store_read(struct store *store, store_fn fn, void *ctx, struct err *err)
     if (code != ERR_UNAVAILABLE) /* otherwise it may be the connection: use another one next time */
         give_reader(store, TAKE(reader));
     return code;
+}
+
+int
+store_watch_damage(struct store *store, store_damage_fn *tell, void *ctx, struct err *err)
+{
+    AUTO(sqlite_close) struct sqlite *sqlite = NULL;
+    const int code = sqlite_reopen(store->path, CONNECTION_READER, &store->damage, &sqlite, err);
+
+    return code ? code : damage_look(&store->damage, TAKE(sqlite), tell, ctx, err);
+}
+
+bool
+store_is_damaged(const struct store *store)
+{
+    return atomic_load(&store->damage.found);
 }
 
 int

@@ -8,6 +8,7 @@
 
 #include "server/base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct db;
@@ -21,6 +22,9 @@ typedef int (*store_fn)(struct db *db, void *ctx, struct err *err);
 /* Called once when the function's effects are durable (code 0) or undone. Thread: the writer's own:
  * be short, do not call the store. */
 typedef void (*store_done_fn)(void *ctx, int code, const struct err *err);
+
+/* Called once, when the store's file turns out to be damaged.   Thread: any. */
+typedef void store_damage_fn(void *ctx, const struct err *cause);
 
 /* Open (create, migrate) the store in the file `path`. Several processes may have it open.
  * Owns: *ret_store is the caller's, store_close().
@@ -46,6 +50,13 @@ MUST_CHECK int store_read(struct store *store, store_fn fn, void *ctx, struct er
 
 /* The smallest change there is, for store_submit() and store_transact(): does the store commit? */
 MUST_CHECK int store_ping(struct db *db, void *ctx, struct err *err);
+
+/* Look through the file in the background, and tell of damage, found so or otherwise.   Once. */
+MUST_CHECK int
+store_watch_damage(struct store *store, store_damage_fn *tell, void *ctx, struct err *err);
+
+/* Was damage found? From then on all changes are refused: ERR_UNAVAILABLE. */
+bool store_is_damaged(const struct store *store);
 
 /* Copy the whole store, consistently, to a new file while it is in use. Opened in the place of this
  * one, it goes on from there.  Errors: ERR_IO, ERR_CONFLICT the file exists. */

@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "server/base/str.h"
+#include "server/store/damage.h"
 #include "server/store/sqlite/checkpoint.h"
 #include "server/store/sqlite/sqlite.h"
 
@@ -34,6 +35,7 @@ struct job {
 struct writer {
     char *path;
     struct sqlite *sqlite; /* the thread's own; NULL after a failure, until it was opened again */
+    struct damage *damage;
     struct checkpointer *checkpointer;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -108,11 +110,13 @@ drop_connection(struct writer *writer, int code)
 static int
 begin(struct writer *writer, struct err *err)
 {
-    int code = 0;
+    int code = damage_refuse(writer->damage, err);
 
+    if (code)
+        return code;
     checkpointer_pass(writer->checkpointer);
     if (!writer->sqlite)
-        code = sqlite_reopen(writer->path, CONNECTION_WRITER, &writer->sqlite, err);
+        code = sqlite_reopen(writer->path, CONNECTION_WRITER, writer->damage, &writer->sqlite, err);
     /* The connection is kept: should the file come back, it is the right one. */
     if (!code && sqlite_is_moved(writer->sqlite))
         return err_set(err, ERR_UNAVAILABLE,
@@ -244,6 +248,7 @@ writer_new(const char *path,
     }
 
     writer->sqlite = sqlite;
+    writer->damage = sqlite->damage;
     writer->checkpointer = checkpointer;
     writer->last = &writer->first;
     writer->path = str_dup(path);

@@ -1,5 +1,8 @@
 // kill -9 in the middle of each stage, then a restart: one branch, one pull request, one true last word.
 // And SIGTERM, which gives runs back; and an engine that is away for a while.
+import { execFileSync } from 'node:child_process';
+import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { World, assert, sleep, until, usual } from './harness.mjs';
@@ -93,4 +96,31 @@ test('deliveries that were acknowledged before kill -9 are handled after it', as
     assert.equal((await world.ended(repository)).state, 'drafted');
     await sleep(500);
     assert.equal((await world.pulls(repository)).length, 1);
+});
+
+test('a store that was damaged takes no deliveries, and says once what to do', async (t) => {
+    const damaged = await World.start();
+    t.after(() => damaged.stop());
+    const repository = await damaged.repository('damaged', usual('echo x >x\n'));
+    await damaged.kill('SIGTERM');
+    const store = join(damaged.dir, 'state', 'draftd.db');
+    execFileSync(process.env.DRAFTD, ['backup', '--config', join(damaged.dir, 'draftd.yml'), `${store}.copy`]);
+    for (const end of ['-wal', '-shm']) // which have newer copies of the pages
+        rmSync(store + end, { force: true });
+    renameSync(`${store}.copy`, store);
+    const file = openSync(store, 'r+');
+    for (const page of [30, 45])
+        writeSync(file, Buffer.alloc(4096, 'not a page of it'), 0, 4096, (page - 1) * 4096);
+    closeSync(file);
+
+    const begin = damaged.log.length;
+    await damaged.serve();
+    await damaged.logged(/event=store_damaged error="the store is damaged: stop draftd and restore a backup, as draftd backup --help says/);
+    const answer = await damaged.label(repository);
+    assert.equal(answer.status, 503);
+    const ready = ['-s', '--cacert', `${damaged.dir}/state/tls.crt`, `https://localhost:${damaged.port}/readyz`];
+    assert.match(execFileSync('curl', ready, { encoding: 'utf8' }), /the store takes no writes/);
+    await sleep(4000);
+    const errors = damaged.log.slice(begin).split('\n').filter((line) => /level=error/.test(line)).map((line) => /event=(\S+)/.exec(line)[1]);
+    assert.deepEqual(errors.filter((event) => event !== 'delivery_not_stored' && event !== 'store_not_ready'), ['store_damaged']);
 });

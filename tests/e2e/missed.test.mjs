@@ -64,6 +64,35 @@ describe('deliveries to an App', () => {
     });
 });
 
+describe('deliveries that fail again', () => {
+    let world;
+
+    before(async () => { world = await World.start(); });
+    after(() => world.stop());
+
+    test('one whose redelivery fails too is asked for again later, and handled once', async () => {
+        const repository = await world.repository('twice', usual(agent));
+        const hook = await makeHook(world);
+        const fails = { status: 'Service Unavailable', status_code: 503, delivered_at: ago(30) };
+        await world.kill('SIGTERM');
+        await world.control('PATCH', `hooks/${hook.id}`, { fails });
+        await world.control('POST', `hooks/${hook.id}/deliveries`, labeled(repository, 60));
+        // whose first attempt GitHub does not keep any more
+        await world.control('POST', `hooks/${hook.id}/deliveries`, labeled(repository, 50, { redelivery: true }));
+        await world.control('POST', `hooks/${hook.id}/deliveries`, labeled(repository, 2, { status: 'OK', status_code: 200 }));
+        await world.serve();
+        await until('it to be asked for', async () => await asked(world) === 1);
+        assert.equal(world.task(repository), undefined);
+
+        await world.kill('SIGTERM'); // the look comes to its end
+        await world.control('PATCH', `hooks/${hook.id}`, {});
+        await world.serve();
+        assert.equal((await world.ended(repository)).state, 'drafted');
+        assert.equal(await asked(world), 2);
+        assert.equal(world.tasks().length, 1);
+    });
+});
+
 describe('deliveries to repositories', () => {
     let world;
 

@@ -64,8 +64,14 @@ function createJob({ world }, [owner, name], body) {
     return world.addJob(pickRepository(world, owner, name), body);
 }
 
+const pickHook = (world, id) => found(world.hooks.find((hook) => hook.id === Number(id)), 'hook');
+
+function editHook({ world }, [id], { fails = null }) {
+    return Object.assign(pickHook(world, id), { fails });
+}
+
 function createDelivery({ world }, [id], body) {
-    return makeDelivery(world, found(world.hooks.find((hook) => hook.id === Number(id)), 'hook'), body);
+    return makeDelivery(world, pickHook(world, id), body);
 }
 
 function editApp({ world }, _, body) {
@@ -135,6 +141,7 @@ const ROUTES = [
     ['POST', `repos/${SEGMENT}/${SEGMENT}/check-runs`, createCheckRun],
     ['POST', `repos/${SEGMENT}/${SEGMENT}/jobs`, createJob],
     ['POST', 'hooks', ({ world }, _, body) => world.addHook(body)],
+    ['PATCH', `hooks/${SEGMENT}`, editHook],
     ['POST', `hooks/${SEGMENT}/deliveries`, createDelivery],
 ].map(([method, path, run]) => ({ method, pattern: new RegExp(`^/_control/${path}$`), run }));
 

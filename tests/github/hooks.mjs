@@ -63,7 +63,8 @@ function redeliver({ world, params }, hook) {
     if (!delivery)
         throw notFound();
     const { payload, guid, event, action } = delivery;
-    void makeDelivery(world, hook, { payload, guid, event, action, redelivery: true, send: Boolean(hook.url && payload) });
+    const fate = hook.fails ?? { send: Boolean(hook.url && payload) };
+    void makeDelivery(world, hook, { payload, guid, event, action, redelivery: true, ...fate });
     return { status: 202, body: {} };
 }
 

@@ -49,6 +49,8 @@
 //   POST   repos/O/R/jobs                    {run_id, name?, conclusion?, steps?: [{name, conclusion}], log?, log_encoding?:
 //                                            "base64"}: of a workflow run
 //   POST   hooks                             {repository?: "O/R" (without: the App's), url?, secret?}: answers the hook
+//   PATCH  hooks/ID                          {fails?: {status, status_code, delivered_at?}}: so redeliveries end from now on,
+//                                            without being sent; without it, they are sent again
 //   POST   hooks/ID/deliveries               {event?, action?, payload?, guid?, status?, status_code?, delivered_at?}: noted
 //                                            as delivered; with "send": true it is sent first, signed
 //   GET, DELETE violations | requests        the lists; emptied.   GET counts: requests by call and status

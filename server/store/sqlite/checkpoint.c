@@ -17,7 +17,8 @@
 struct checkpointer {
     char *path;
     struct sqlite *sqlite; /* the thread's own; NULL after a failure, until it was opened again */
-    int64_t waiting_at;    /* the thread's own: from this length on writers are held up */
+    struct damage *damage;
+    int64_t waiting_at; /* the thread's own: from this length on writers are held up */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;     /* wanted or stop */
@@ -91,7 +92,8 @@ work(void *argument)
 
     while (wait_for_work(checkpointer)) {
         if (!checkpointer->sqlite &&
-            sqlite_reopen(checkpointer->path, CONNECTION_UPKEEP, &checkpointer->sqlite, NULL))
+            sqlite_reopen(checkpointer->path, CONNECTION_UPKEEP, checkpointer->damage,
+                          &checkpointer->sqlite, NULL))
             continue;
         copy_log(checkpointer);
     }
@@ -119,6 +121,7 @@ checkpointer_new(const char *path,
     }
 
     checkpointer->sqlite = sqlite;
+    checkpointer->damage = sqlite->damage;
     checkpointer->waiting_at = WAITING_PAGES;
     checkpointer->path = str_dup(path);
     if (!checkpointer->path) {

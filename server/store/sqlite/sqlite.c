@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "server/base/clock.h"
+#include "server/store/damage.h"
 #include "server/store/sqlite/log_file.h"
 
 #define WRITER_PRAGMAS                                                                             \
@@ -32,10 +33,8 @@ static const struct failure failures[] = {
     {SQLITE_PERM, ERR_UNAVAILABLE, "the store cannot be used: check its owner and its mode"},
     {SQLITE_CANTOPEN, ERR_UNAVAILABLE,
      "the store cannot be opened: check that its file is there, its owner and its mode"},
-    {SQLITE_CORRUPT, ERR_UNAVAILABLE,
-     "the store is damaged: stop draftd and restore a backup, as draftd backup --help says"},
-    {SQLITE_NOTADB, ERR_UNAVAILABLE,
-     "the store is damaged: stop draftd and restore a backup, as draftd backup --help says"},
+    {SQLITE_CORRUPT, ERR_UNAVAILABLE, DAMAGE_ADVICE},
+    {SQLITE_NOTADB, ERR_UNAVAILABLE, DAMAGE_ADVICE},
     {SQLITE_NOMEM, ERR_NOMEM, "out of memory"},
     {SQLITE_TOOBIG, ERR_LIMIT, "a value is too large for the store"},
 };
@@ -65,8 +64,14 @@ sqlite_fail(const struct sqlite *sqlite, int result, struct err *err)
                        detail, result);
 
     const char *name = sqlite3_db_filename(sqlite->handle, "main");
-    return err_set(err, failure->code, "%s (%s: %s, SQLite code %d)", failure->advice,
-                   name ? name : "", detail, result);
+    struct err told = {0};
+    const int code = err_set(&told, failure->code, "%s (%s: %s, SQLite code %d)", failure->advice,
+                             name ? name : "", detail, result);
+    if (sqlite->damage && (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB))
+        damage_note(sqlite->damage, told.msg);
+    if (err)
+        *err = told;
+    return code;
 }
 
 /* A failure while opening: what is no database is the caller's mistake; only a lock passes by
@@ -76,7 +81,7 @@ fail_open(const struct sqlite *sqlite, int result, struct err *err)
 {
     if (!sqlite->handle)
         return err_set(err, ERR_NOMEM, "out of memory");
-    if ((result & 0xff) == SQLITE_NOTADB)
+    if ((result & 0xff) == SQLITE_NOTADB && !sqlite->damage)
         return err_set(
             err, ERR_INVALID,
             "it is not an SQLite database, so not a store of draftd: move it away, or restore a "
@@ -142,11 +147,12 @@ set_up_library(void)
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-int
-sqlite_open(const char *path,
-            enum connection_role role,
-            struct sqlite **ret_sqlite,
-            struct err *err)
+static int
+open_connection(const char *path,
+                enum connection_role role,
+                struct damage *damage,
+                struct sqlite **ret_sqlite,
+                struct err *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     AUTO(sqlite_close) struct sqlite *sqlite = calloc(1, sizeof(*sqlite));
@@ -156,6 +162,7 @@ sqlite_open(const char *path,
     (void)pthread_once(&once, set_up_library);
     sqlite->db.driver = &sqlite_driver;
     sqlite->role = role;
+    sqlite->damage = damage;
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     const char *vfs = role == CONNECTION_WRITER ? log_file_vfs() : NULL;
     int result = sqlite3_open_v2(path, &sqlite->handle, flags, vfs);
@@ -169,14 +176,24 @@ sqlite_open(const char *path,
 }
 
 int
+sqlite_open(const char *path,
+            enum connection_role role,
+            struct sqlite **ret_sqlite,
+            struct err *err)
+{
+    return open_connection(path, role, NULL, ret_sqlite, err);
+}
+
+int
 sqlite_reopen(const char *path,
               enum connection_role role,
+              struct damage *damage,
               struct sqlite **ret_sqlite,
               struct err *err)
 {
     struct err cause = {0};
 
-    const int code = sqlite_open(path, role, ret_sqlite, &cause);
+    const int code = open_connection(path, role, damage, ret_sqlite, &cause);
     return code ? err_set(err, ERR_UNAVAILABLE, "%s", cause.msg) : 0;
 }
 

@@ -16,12 +16,14 @@ enum connection_role {
     CONNECTION_UPKEEP, /* opening, checkpoints, copies */
 };
 
+struct damage;
 struct sqlite_stmt;
 
 struct sqlite {
     struct db db; /* first: a driver's connection */
     sqlite3 *handle;
     enum connection_role role;
+    struct damage *damage;     /* where it is told; or NULL */
     struct sqlite_stmt *stmts; /* the cache, last used first */
     size_t stmt_count;
     size_t open_count; /* statements not released yet */
@@ -43,6 +45,7 @@ MUST_CHECK int sqlite_open(const char *path,
 /* sqlite_open() of a store that was open before: whatever is wrong with it now, ERR_UNAVAILABLE. */
 MUST_CHECK int sqlite_reopen(const char *path,
                              enum connection_role role,
+                             struct damage *damage,
                              struct sqlite **ret_sqlite,
                              struct err *err);
 

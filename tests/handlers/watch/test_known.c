@@ -15,6 +15,9 @@ TEST(names_are_known_until_their_time_is_over)
     CHECK_OK(known_add(&known, "c", 9, &err), err); /* for longer */
     CHECK_OK(known_add(&known, "d", 1, &err), err); /* no shorter */
     CHECK_INT(known.count, 5);
+    CHECK_INT(known_times(&known, "c"), 2);
+    CHECK_INT(known_times(&known, "a"), 1);
+    CHECK_INT(known_times(&known, "b"), 0);
     for (size_t i = 0; i < 5; i++)
         CHECK(known_has(&known, names[i]));
     CHECK(!known_has(&known, "b") && !known_has(&known, "") && !known_has(&known, "z"));

@@ -1,4 +1,4 @@
-/* Deliveries that never arrived are asked for again, once. */
+/* Deliveries that never arrived are asked for again, until they do or are no longer kept. */
 #include "tests/handlers/watch/asked.h"
 
 #include "handlers/watch/missed.h"
@@ -13,6 +13,7 @@ struct scene {
     struct world w;
     struct asked asked;
     struct missed *missed;
+    int64_t mono_ms;
 };
 
 static void
@@ -47,7 +48,7 @@ close_scene(struct scene *scene)
 static int64_t
 look(struct scene *scene)
 {
-    return missed_look(scene->missed, &scene->asked.base);
+    return missed_look(scene->missed, &scene->asked.base, scene->mono_ms);
 }
 
 TEST(what_nobody_took_and_nobody_stored_is_asked_for_oldest_first)
@@ -79,27 +80,82 @@ TEST(what_nobody_took_and_nobody_stored_is_asked_for_oldest_first)
     close_scene(&s);
 }
 
-TEST(nothing_is_asked_for_twice_in_a_process_and_again_after_it)
+TEST(what_fails_again_is_asked_for_again_with_growing_pauses)
 {
-    const struct watch_sent sent[] = {{.id = 1, .guid = "lost", .sent_ms = MINUTES_AGO(3)}, {0}};
+    static const int pauses[] = {5, 15, 60, 240, 240, 240}; /* minutes */
+    const struct watch_sent sent[] = {{.id = 1, .guid = "lost", .sent_ms = MINUTES_AGO(90)}, {0}};
     const struct watch_sent later[] = {
-        {.id = 2, .guid = "lost", .sent_ms = MINUTES_AGO(2)}, /* and was not taken again */
-        {.id = 1, .guid = "lost", .sent_ms = MINUTES_AGO(3)},
+        {.id = 3, .guid = "fine", .sent_ms = MINUTES_AGO(2), .ok = true},
+        {.id = 2, .guid = "lost", .sent_ms = MINUTES_AGO(60), .again = true},
+        {.id = 1, .guid = "lost", .sent_ms = MINUTES_AGO(90)},
         {0},
     };
     struct scene s;
 
     open_scene(&s, sent);
     look(&s);
-    look(&s);
     s.asked.sent = later;
-    look(&s);
-    CHECK_INT(s.asked.again_count, 1);
+    for (size_t i = 0; i < COUNT(pauses); i++) {
+        CHECK_INT(s.asked.again_count, i + 1);
+        CHECK_INT(look(&s), 5 * MS_PER_MINUTE);
+        s.mono_ms += pauses[i] * MS_PER_MINUTE - 1;
+        look(&s);
+        CHECK_INT(s.asked.again_count, i + 1);
+        s.mono_ms += 2;
+        look(&s);
+        CHECK_INT(s.asked.again[i + 1], 2); /* the newest attempt */
+    }
     CHECK_INT(s.asked.hook_looks, 1);
-    renew(&s);
+    renew(&s); /* which knows of no pause */
+    look(&s);
+    CHECK_INT(s.asked.again_count, COUNT(pauses) + 2);
+    close_scene(&s);
+}
+
+TEST(the_mark_waits_for_what_was_asked_for_until_it_was_taken_or_stored)
+{
+    const int64_t newest_ms = MINUTES_AGO(2);
+    const int64_t first_ms = MINUTES_AGO(90);
+    struct watch_sent sent[] = {
+        {.id = 5, .guid = "fine", .sent_ms = newest_ms, .ok = true},
+        {.id = 4, .guid = "lost", .sent_ms = MINUTES_AGO(30), .again = true},
+        {.id = 3, .guid = "stored", .sent_ms = MINUTES_AGO(40), .again = true},
+        {.id = 2, .guid = "lost", .sent_ms = first_ms + MS_PER_MINUTE},
+        {.id = 1, .guid = "stored", .sent_ms = first_ms},
+        {0},
+    };
+    struct scene s;
+
+    open_scene(&s, sent);
     look(&s);
     CHECK_INT(s.asked.again_count, 2);
-    CHECK_INT(s.asked.again[1], 2);
+    CHECK_INT(world_int(&s.w, MARK), first_ms);
+    world_deliver(&s.w, "github", "stored", "issues", "{}");
+    look(&s);
+    CHECK_INT(world_int(&s.w, MARK), first_ms + MS_PER_MINUTE);
+    sent[1].ok = true;
+    look(&s);
+    CHECK_INT(world_int(&s.w, MARK), newest_ms);
+    CHECK_INT(s.asked.again_count, 2);
+    close_scene(&s);
+}
+
+TEST(what_was_first_sent_longer_ago_than_is_kept_is_let_go)
+{
+    const int64_t newest_ms = MINUTES_AGO(2);
+    const struct watch_sent sent[] = {
+        {.id = 4, .guid = "fine", .sent_ms = newest_ms, .ok = true},
+        {.id = 3, .guid = "old", .sent_ms = MINUTES_AGO(3), .again = true},
+        {.id = 2, .guid = "old", .sent_ms = MINUTES_AGO(60), .again = true},
+        {.id = 1, .guid = "old", .sent_ms = MINUTES_AGO(73 * 60)},
+        {0},
+    };
+    struct scene s;
+
+    open_scene(&s, sent);
+    look(&s);
+    CHECK_INT(s.asked.again_count, 0);
+    CHECK_INT(world_int(&s.w, MARK), newest_ms);
     close_scene(&s);
 }
 
@@ -115,6 +171,7 @@ TEST(looks_begin_a_little_before_the_newest_that_was_seen)
 
     open_scene(&s, sent);
     const int64_t before_ms = clock_now_ms();
+    world_deliver(&s.w, "github", "lost", "issues", "{}");
     look(&s);
     CHECK(s.asked.since_ms >= before_ms - 3 * MS_PER_DAY);
     CHECK(s.asked.since_ms <= clock_now_ms() - 3 * MS_PER_DAY);
@@ -122,7 +179,7 @@ TEST(looks_begin_a_little_before_the_newest_that_was_seen)
     renew(&s);
     look(&s);
     CHECK_INT(s.asked.since_ms, newest_ms - 10 * MS_PER_MINUTE);
-    CHECK_INT(s.asked.again_count, 1);
+    CHECK_INT(s.asked.again_count, 0);
     close_scene(&s);
 }
 
@@ -179,7 +236,11 @@ TEST(a_list_that_cannot_be_read_moves_nothing)
 
 TEST(what_is_no_longer_kept_is_let_go)
 {
-    const struct watch_sent sent[] = {{.id = 1, .guid = "lost", .sent_ms = MINUTES_AGO(3)}, {0}};
+    const struct watch_sent sent[] = {
+        {.id = 2, .guid = "fine", .sent_ms = MINUTES_AGO(3), .ok = true},
+        {.id = 1, .guid = "lost", .sent_ms = MINUTES_AGO(4)},
+        {0},
+    };
     struct scene s;
 
     open_scene(&s, sent);
@@ -212,7 +273,7 @@ TEST(many_are_asked_for_in_portions)
     CHECK_INT(s.asked.again_count, 100);
     for (int i = 0; i < 100; i++)
         CHECK_INT(s.asked.again[i], i + 1);
-    CHECK_INT(world_int(&s.w, MARK), sent[0].sent_ms);
+    CHECK_INT(world_int(&s.w, MARK), sent[99].sent_ms);
     close_scene(&s);
 }
 

@@ -1,6 +1,7 @@
 /* A store that is damaged, locked for writing or not ours to use ends in words that say what to do.
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -95,6 +96,104 @@ TEST(a_damaged_table_is_told_and_not_copied)
     CHECK(!fs_exists(copy));
     store_close(store);
     free(copy);
+    fixture_done(&f);
+}
+
+struct told {
+    pthread_mutex_t lock;
+    pthread_cond_t heard;
+    int times; /* under lock */
+    struct err cause;
+};
+
+static void
+hear(void *ctx, const struct err *cause)
+{
+    struct told *told = ctx;
+
+    pthread_mutex_lock(&told->lock);
+    told->times++;
+    told->cause = *cause;
+    pthread_cond_signal(&told->heard);
+    pthread_mutex_unlock(&told->lock);
+}
+
+static void
+wait_for_word(struct told *told)
+{
+    pthread_mutex_lock(&told->lock);
+    while (told->times == 0)
+        pthread_cond_wait(&told->heard, &told->lock);
+    pthread_mutex_unlock(&told->lock);
+}
+
+#define TOLD_INIT                                                                                  \
+    {                                                                                              \
+        .lock = PTHREAD_MUTEX_INITIALIZER, .heard = PTHREAD_COND_INITIALIZER                       \
+    }
+
+TEST(damage_is_looked_for_and_no_change_taken_from_then_on)
+{
+    struct told told = TOLD_INIT;
+    struct fixture f;
+    struct store *store = NULL;
+    struct err err;
+
+    make_store(&f);
+    damage(&f, 200 * 4096, 4096);
+    CHECK_OK(store_open(f.path, &store, &err), err);
+    CHECK_OK(store_transact(store, store_ping, NULL, &err), err);
+    CHECK_OK(store_watch_damage(store, hear, &told, &err), err);
+    wait_for_word(&told);
+    CHECK_CONTAINS(told.cause.msg, "the store is damaged: stop draftd and restore a backup");
+    CHECK(store_is_damaged(store));
+    CHECK_INT(store_transact(store, store_ping, NULL, &err), ERR_UNAVAILABLE);
+    CHECK_CONTAINS(err.msg, "the store is damaged: stop draftd and restore a backup");
+    CHECK_INT(store_transact(store, store_ping, NULL, &err), ERR_UNAVAILABLE);
+    store_close(store);
+    CHECK_INT(told.times, 1);
+    fixture_done(&f);
+}
+
+TEST(damage_that_is_come_upon_is_told_once)
+{
+    struct told told = TOLD_INIT;
+    struct fixture f;
+    struct store *store = NULL;
+    struct stat facts;
+    struct err err;
+
+    make_store(&f);
+    CHECK_INT(stat(f.path, &facts), 0);
+    CHECK_OK(store_open(f.path, &store, &err), err);
+    const off_t half = facts.st_size / 8192 * 4096;
+    damage(&f, half, (size_t)(facts.st_size - half));
+    CHECK(!store_is_damaged(store));
+    CHECK_INT(store_read(store, read_all_deliveries, NULL, &err), ERR_UNAVAILABLE);
+    CHECK(store_is_damaged(store));
+    CHECK_INT(store_transact(store, store_ping, NULL, &err), ERR_UNAVAILABLE);
+    CHECK_OK(store_watch_damage(store, hear, &told, &err), err); /* who comes late hears of it */
+    CHECK_INT(store_read(store, read_all_deliveries, NULL, &err), ERR_UNAVAILABLE);
+    store_close(store);
+    CHECK_INT(told.times, 1);
+    fixture_done(&f);
+}
+
+TEST(of_a_whole_store_nothing_is_told)
+{
+    struct told told = TOLD_INIT;
+    struct fixture f;
+    struct store *store = NULL;
+    struct err err;
+
+    make_store(&f);
+    for (int i = 0; i < 20; i++) { /* and the look may be cut short anywhere */
+        CHECK_OK(store_open(f.path, &store, &err), err);
+        CHECK_OK(store_watch_damage(store, hear, &told, &err), err);
+        CHECK_OK(store_transact(store, store_ping, NULL, &err), err);
+        store_close(TAKE(store));
+    }
+    CHECK_INT(told.times, 0);
     fixture_done(&f);
 }
 
