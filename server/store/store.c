@@ -7,9 +7,9 @@
 
 #include "server/base/fs.h"
 #include "server/base/str.h"
-#include "server/store/damage.h"
 #include "server/store/outbox.h"
 #include "server/store/sqlite/checkpoint.h"
+#include "server/store/sqlite/damage.h"
 #include "server/store/sqlite/migrations.h"
 #include "server/store/sqlite/sqlite.h"
 #include "server/store/writer.h"

@@ -10,8 +10,8 @@
 #include <pthread.h>
 
 #include "server/base/str.h"
-#include "server/store/damage.h"
 #include "server/store/sqlite/checkpoint.h"
+#include "server/store/sqlite/damage.h"
 #include "server/store/sqlite/sqlite.h"
 
 #define QUEUE_JOBS                                                                                 \

@@ -4,7 +4,7 @@
 #include <pthread.h>
 
 #include "server/base/clock.h"
-#include "server/store/damage.h"
+#include "server/store/sqlite/damage.h"
 #include "server/store/sqlite/log_file.h"
 
 #define WRITER_PRAGMAS                                                                             \

@@ -1,5 +1,5 @@
 /* See damage.h. */
-#include "server/store/damage.h"
+#include "server/store/sqlite/damage.h"
 
 #include "server/base/str.h"
 #include "server/store/sqlite/sqlite.h"
