@@ -14,7 +14,8 @@ static const char usage[] = "usage: draftd backup [--config FILE] NEW_FILE\n"
                             "from it one day: stop draftd,\n"
                             "remove draftd.db, draftd.db-wal and draftd.db-shm from the state "
                             "directory, copy the file there\n"
-                            "as draftd.db, start draftd.\n";
+                            "as draftd.db, start draftd.\n"
+                            "\n" CLI_CONFIG_HELP;
 
 struct backup_options {
     struct cli cli;

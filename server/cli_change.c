@@ -24,7 +24,8 @@ static const char cancel_usage[] = "usage: draftd cancel [--config FILE] TASK\n"
 static const char retry_usage[] =
     "usage: draftd retry [--config FILE] TASK\n"
     "\n"
-    "Another run of a task that has ended, on the same branch and draft.\n"
+    "Another run of a task that has ended, on the same branch and draft; on new ones when the draft\n"
+    "was merged or closed.\n"
     "\n" CLI_CONFIG_HELP;
 static const char replay_usage[] = "usage: draftd replay [--config FILE] [--dry-run] DELIVERY\n"
                                    "\n"
@@ -72,8 +73,14 @@ open_process(const struct cli *cli, struct settings **ret_settings, struct proce
 {
     AUTO(settings_free) struct settings *settings = NULL;
     struct err error = {0};
-    const int status = cli_load_settings(cli, &settings);
+    int status = cli_load_settings(cli, &settings);
 
+    if (status)
+        return status;
+    auto_free char *path = str_printf("%s/draftd.db", settings->server.state_dir);
+    if (!path)
+        return cli_fail(&(struct err){.code = ERR_NOMEM, .msg = "out of memory"});
+    status = cli_check_store(path, "serve");
     if (status)
         return status;
     if (process_open(&(struct process_options){.settings = settings}, ret_process, &error))

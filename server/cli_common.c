@@ -84,6 +84,18 @@ cli_run_state_dir(void)
 }
 
 int
+cli_check_store(const char *path, const char *made_by)
+{
+    struct err error = {0};
+
+    if (fs_exists(path))
+        return EXIT_DONE;
+    (void)err_set(&error, ERR_NOTFOUND, "there is no store at %s; has `draftd %s` run yet?", path,
+                  made_by);
+    return cli_fail(&error);
+}
+
+int
 cli_open_store(const struct cli *cli, struct store **ret_store)
 {
     AUTO(settings_free) struct settings *settings = NULL;
@@ -99,11 +111,9 @@ cli_open_store(const struct cli *cli, struct store **ret_store)
     auto_free char *path = dir ? str_printf("%s/draftd.db", dir) : NULL;
     if (!path)
         return cli_fail(&(struct err){.code = ERR_NOMEM, .msg = "out of memory"});
-    if (!fs_exists(path)) {
-        (void)err_set(&error, ERR_NOTFOUND, "there is no store at %s; has `draftd %s` run yet?",
-                      path, cli->run ? "run" : "serve");
-        return cli_fail(&error);
-    }
+    const int there = cli_check_store(path, cli->run ? "run" : "serve");
+    if (there != EXIT_DONE)
+        return there;
     return store_open(path, ret_store, &error) ? cli_fail(&error) : EXIT_DONE;
 }
 

@@ -52,6 +52,10 @@ int cli_load_settings(const struct cli *cli, struct settings **ret_settings);
  * Returns NULL when out of memory.  Owns: the caller's, free(). */
 char *cli_run_state_dir(void);
 
+/* EXIT_DONE when there is a store at `path`; else it is said that there is none, and which command
+ * makes it. */
+int cli_check_store(const char *path, const char *made_by);
+
 /* Open the store that the settings name, or that of `draftd run`; it must exist.
  * Owns: *ret_store is the caller's. */
 int cli_open_store(const struct cli *cli, struct store **ret_store);

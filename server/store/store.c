@@ -251,6 +251,17 @@ publish_copy(int fd, const char *temporary, const char *path, struct err *err)
     return fs_sync_parent(path, err);
 }
 
+/* SQLite keeps a journal beside what it writes, which stays after some failures. */
+static void
+remove_temporary(const char *temporary)
+{
+    auto_free char *journal = str_printf("%s-journal", temporary);
+
+    unlink(temporary);
+    if (journal)
+        unlink(journal);
+}
+
 int
 store_backup(struct store *store, const char *path, struct err *err)
 {
@@ -268,6 +279,6 @@ store_backup(struct store *store, const char *path, struct err *err)
     int code = write_copy(store, temporary, path, err);
     if (!code)
         code = publish_copy(fd, temporary, path, err);
-    unlink(temporary);
+    remove_temporary(temporary);
     return code;
 }

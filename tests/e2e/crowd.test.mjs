@@ -153,12 +153,12 @@ describe('over TLS, with 1024 descriptors', () => {
         const before = memory(world, 'VmRSS');
         const crowd = new Crowd(world, many);
         t.after(() => crowd.leave());
-        await crowd.gather(CROWD);
-        await checkServed(world);
-        await world.label(repository);
         let most = 0;
         const timer = setInterval(() => { most = Math.max(most, descriptors(world)); }, 50);
         t.after(() => clearInterval(timer));
+        await crowd.gather(CROWD);
+        await checkServed(world);
+        await world.label(repository);
         assert.equal((await world.ended(repository)).state, 'drafted');
         assert.ok(most > 300 && most < 900, `${most} descriptors`);
         assert.equal(lines(world, 'few_descriptors'), 1);

@@ -138,8 +138,13 @@ TEST(what_is_missing_is_told)
     CHECK_STATUS(DRAFTD("serve", "--config", "/"), 2);
     CHECK_CONTAINS(strbuf_str(&err_out), "reading /: Is a directory; name a file that can be read");
     write_config("empty");
-    CHECK_STATUS(DRAFTD("list", CONFIG), 3);
-    CHECK_CONTAINS(strbuf_str(&err_out), "there is no store at ");
+    for (size_t i = 0; i < COUNT(readers); i++) {
+        const char *const words[] = {readers[i], CONFIG, i ? "1" : NULL, NULL};
+        CHECK_STATUS(finish(start(words)), 3);
+        CHECK_CONTAINS(strbuf_str(&err_out), "there is no store at ");
+        CHECK_STR(strbuf_str(&out), "");
+    }
+    shell("test ! -e empty/draftd.db && test ! -e 1"); /* none was made by the way */
     CHECK_STATUS(DRAFTD("run", CONFIG, "--repo", "/nonexistent", "text"), 3);
     CHECK_CONTAINS(strbuf_str(&err_out), "there is no directory /nonexistent");
     CHECK_STATUS(DRAFTD("run", CONFIG, "--repo", dir, "text"), 3);

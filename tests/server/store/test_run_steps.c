@@ -81,6 +81,7 @@ TEST(steps_end_with_the_process_that_ran_them)
     const int64_t other = begin_step(f.db, fixture_run(f.db, fixture_task(f.db, "b")));
     AUTO(run_free) struct run *first = claim(f.db, "me", 1000);
     AUTO(run_free) struct run *second = claim(f.db, "other", 1000);
+    CHECK(first && second);
     CHECK_OK(db_exec(f.db, "UPDATE step SET ended_as = 0", &err), err); /* claimed: they ended */
     CHECK_OK(run_release_all(f.db, "me", &err), err);
     CHECK_INT(step_end(f.db, mine), STEP_DRAFTD_DIED);
