@@ -8,7 +8,8 @@
     "id, platform, thread, kind, coalesce(task, 0), target, body, state, attempts, next_ms, "      \
     "reason, created_ms"
 
-_Static_assert(OUTBOX_PENDING == 0 && OUTBOX_STATUS == 0, "written as numbers in SQL and indexes");
+_Static_assert(OUTBOX_PENDING == 0 && OUTBOX_SENT == 1 && OUTBOX_STATUS == 0,
+               "written as numbers in SQL and indexes");
 
 static const struct row_text texts[] = {
     {1, offsetof(struct outbox_message, platform)}, {2, offsetof(struct outbox_message, thread)},
@@ -239,7 +240,7 @@ outbox_next(struct db *db, int64_t now_ms, struct outbox_message **ret_message, 
     return code ? code : load(stmt, ret_message, err);
 }
 
-/* The text was replaced while it was sent: the new one is due at once. */
+/* The text was replaced while it was refused: the new one is due at once. */
 static int
 send_again(struct db *db, int64_t id, struct err *err)
 {
@@ -251,6 +252,63 @@ send_again(struct db *db, int64_t id, struct err *err)
         return code;
     db_bind_int(stmt, 1, id);
     return row_update(stmt, "pending message", id, err);
+}
+
+static int
+get_pending(struct db *db, int64_t id, struct outbox_message **ret_message, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    int code =
+        db_prepare(db, "SELECT " COLUMNS " FROM outbox WHERE id = $1 AND state = 0", &stmt, err);
+    if (code)
+        return code;
+    db_bind_int(stmt, 1, id);
+    code = row_find(stmt, "pending message", id, err);
+    return code ? code : load(stmt, ret_message, err);
+}
+
+static int
+set_sent(struct db *db, int64_t id, const char *sent_body, struct err *err)
+{
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    const int code = db_prepare(
+        db, "UPDATE outbox SET state = 1, body = $1, reason = NULL WHERE id = $2", &stmt, err);
+    if (code)
+        return code;
+    db_bind_text(stmt, 1, sent_body);
+    db_bind_int(stmt, 2, id);
+    return db_run(stmt, err);
+}
+
+/* The text was replaced while it was sent: the new one is due at once, in a row of its own. What
+ * went out stays: by it our own words are known when they are repeated to us. */
+static int
+send_newer(struct db *db, int64_t id, const char *sent_body, struct err *err)
+{
+    AUTO(outbox_message_free) struct outbox_message *newer = NULL;
+    AUTO(db_release) struct db_stmt *stmt = NULL;
+
+    int code = get_pending(db, id, &newer, err);
+    if (!code)
+        code = set_sent(db, id, sent_body, err);
+    if (!code)
+        code = db_prepare(db,
+                          "INSERT INTO outbox (platform, thread, kind, task, target, body,"
+                          " attempts, created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                          &stmt, err);
+    if (code)
+        return code;
+    bind_new(stmt, &(struct outbox_new){.platform = newer->platform,
+                                        .thread = newer->thread,
+                                        .kind = newer->kind,
+                                        .task = newer->task,
+                                        .target = newer->target,
+                                        .body = newer->body});
+    db_bind_int(stmt, 7, newer->attempts); /* an earlier one may have arrived */
+    db_bind_int(stmt, 8, newer->created_ms);
+    return db_run(stmt, err);
 }
 
 int
@@ -270,7 +328,7 @@ outbox_sent(struct db *db, int64_t id, const char *sent_body, struct err *err)
     code = db_run(stmt, err);
     if (code)
         return code;
-    return db_changes(db) == 0 ? send_again(db, id, err) : 0;
+    return db_changes(db) == 0 ? send_newer(db, id, sent_body, err) : 0;
 }
 
 int

@@ -69,7 +69,7 @@ MUST_CHECK int
 outbox_next(struct db *db, int64_t now_ms, struct outbox_message **ret_message, struct err *err);
 
 /* Delivered, unless the body was replaced while it was being sent (`sent_body` differs from what is
- * stored): then it stays pending. */
+ * stored): then what was sent is kept, and the newer one pending under an id of its own. */
 MUST_CHECK int outbox_sent(struct db *db, int64_t id, const char *sent_body, struct err *err);
 
 /* Try again at `next_ms`. */
