@@ -4,7 +4,6 @@
 #include "handlers/intake/event.h"
 #include "handlers/intake/follow_up.h"
 #include "server/store/past_draft.h"
-#include "server/store/run.h"
 
 #include <inttypes.h>
 
@@ -16,12 +15,12 @@ ended_draft_check(struct db *db,
                   int64_t now_ms,
                   struct err *err)
 {
-    const bool ended = task->draft_state == DRAFT_MERGED || task->draft_state == DRAFT_CLOSED;
     const struct past_draft draft = {
         .number = task->draft_number, .url = task->draft_url, .state = task->draft_state};
 
     /* What else asks for work begins anew. */
-    if (!ended || event->kind != EVENT_REMARK || event->command == MENTION_NONE)
+    if (!draft_state_is_ended(task->draft_state) || event->kind != EVENT_REMARK ||
+        event->command == MENTION_NONE)
         return 0;
     const int r = follow_up_say_ended(db, app, task, &draft, event, now_ms, err);
     return r ? r
@@ -46,19 +45,6 @@ note_state(struct db *db,
                                       event->draft_state == DRAFT_OPEN ? 0 : ended_ms, err);
 }
 
-/* It may have been said while the task had this draft, and be told of again. */
-static int
-check_unheard(struct db *db, const struct task *task, const struct event *event, struct err *err)
-{
-    const char *ref = event_ref(event);
-    bool heard = false;
-    const int r = ref ? run_heard(db, task->id, ref, &heard, err) : 0;
-
-    return !r && heard
-               ? err_set(err, ERR_CONFLICT, "task %" PRId64 " knows %s already", task->id, ref)
-               : r;
-}
-
 static int
 answer(struct db *db,
        const struct app *app,
@@ -71,7 +57,8 @@ answer(struct db *db,
     if (event->command == MENTION_NONE)
         return err_set(err, ERR_CONFLICT, "task %" PRId64 " has draft %" PRId64 " no more: %s",
                        task->id, past->number, past_draft_state_name(past));
-    const int r = check_unheard(db, task, event, err);
+    /* It may have been said while the task had this draft. */
+    const int r = follow_up_check_unheard(db, task, event, err);
     if (r)
         return r;
     return event->command == MENTION_HELP

@@ -96,7 +96,7 @@ tell_live_run(struct db *db,
     struct err fault;
     const int r = run_latest(db, task->id, &run, &fault);
 
-    if (r || run->state == RUN_ENDED || run->cancel_requested || !event_has_words(event))
+    if (r || run->state == RUN_ENDED || run_is_ending(run) || !event_has_words(event))
         return ERR_CONFLICT; /* as err says already */
     return follow_up_remark(db, app, task, event, now_ms, err);
 }
@@ -133,19 +133,6 @@ check_not_withdrawn(struct db *db,
     const int r = withdrawal_last(db, origin, &withdrawn_ms, err);
     return !r && event->happened_ms < withdrawn_ms
                ? err_set(err, ERR_CONFLICT, "that was taken back since")
-               : r;
-}
-
-/* The same words are told of in more than one delivery, and long after. */
-static int
-check_unheard(struct db *db, const struct task *task, const struct event *event, struct err *err)
-{
-    const char *ref = event_ref(event);
-    bool heard = false;
-    const int r = ref ? run_heard(db, task->id, ref, &heard, err) : 0;
-
-    return !r && heard
-               ? err_set(err, ERR_CONFLICT, "task %" PRId64 " knows %s already", task->id, ref)
                : r;
 }
 
@@ -187,7 +174,7 @@ check_is_wanted(struct db *db,
     int r = check_not_withdrawn(db, task, event, err);
 
     if (!r && task)
-        r = check_unheard(db, task, event, err);
+        r = follow_up_check_unheard(db, task, event, err);
     if (!r && task)
         r = check_loops(db, app, task, event, now_ms, err);
     if (!r && task)

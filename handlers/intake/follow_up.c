@@ -43,6 +43,21 @@ follow_up_find(struct db *db,
                : r;
 }
 
+int
+follow_up_check_unheard(struct db *db,
+                        const struct task *task,
+                        const struct event *event,
+                        struct err *err)
+{
+    const char *ref = event_ref(event);
+    bool heard = false;
+    const int r = ref ? run_heard(db, task->id, ref, &heard, err) : 0;
+
+    return !r && heard
+               ? err_set(err, ERR_CONFLICT, "task %" PRId64 " knows %s already", task->id, ref)
+               : r;
+}
+
 /* ---- remarks ---- */
 
 /* The checks' own failure is mended where draftd caused it, and not for ever. */
@@ -69,7 +84,7 @@ check_ci(struct db *db, const struct task *task, const struct remark *remark, st
 static int
 check_remark(struct db *db, const struct task *task, const struct remark *remark, struct err *err)
 {
-    if (task->draft_state == DRAFT_MERGED || task->draft_state == DRAFT_CLOSED)
+    if (draft_state_is_ended(task->draft_state))
         return err_set(err, ERR_CONFLICT, "the draft of task %" PRId64 " was %s", task->id,
                        draft_state_name(task->draft_state));
     if (remark->kind == REMARK_BASE && !task->branch)
@@ -167,7 +182,7 @@ check_no_end(struct db *db, int64_t task, struct err *err)
     AUTO(run_free) struct run *run = NULL;
     const int r = run_latest(db, task, &run, err);
 
-    return !r && run->state != RUN_ENDED && run->cancel_requested
+    return !r && run_is_ending(run)
                ? err_set(err, ERR_UNAVAILABLE, "task %" PRId64 " is being cancelled", task)
                : r;
 }

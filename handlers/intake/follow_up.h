@@ -20,6 +20,13 @@ MUST_CHECK int follow_up_find(struct db *db,
                               struct task **ret_task,
                               struct err *err);
 
+/* The same words are told of in more than one delivery, and long after.
+ * Errors: ERR_CONFLICT the task heard them. */
+MUST_CHECK int follow_up_check_unheard(struct db *db,
+                                       const struct task *task,
+                                       const struct event *event,
+                                       struct err *err);
+
 /* Keep a remark. The run under way takes it with its next round; where there is none, one is
  * queued, after a pause in which what belongs together comes in. Errors: ERR_CONFLICT nothing is to
  * be done about it (err says why). */

@@ -69,7 +69,7 @@ check_is_new(struct db *db,
 
     if (r)
         return r;
-    const bool ends = run->state != RUN_ENDED && run->cancel_requested;
+    const bool ends = run_is_ending(run);
     if (run->state != RUN_ENDED && !ends)
         return err_set(err, ERR_CONFLICT, "task %" PRId64 " is under way", task->id);
     if (event->happened_ms &&
@@ -83,9 +83,7 @@ check_is_new(struct db *db,
 static int
 leave_ended_draft(struct db *db, const struct task *task, struct err *err)
 {
-    return task->draft_state == DRAFT_MERGED || task->draft_state == DRAFT_CLOSED
-               ? task_leave_draft(db, task->id, err)
-               : 0;
+    return draft_state_is_ended(task->draft_state) ? task_leave_draft(db, task->id, err) : 0;
 }
 
 static int
@@ -178,7 +176,7 @@ task_retry(struct db *db,
         r = run_latest(db, id, &last, err);
     if (r)
         return r;
-    if (last->state != RUN_ENDED && last->cancel_requested)
+    if (run_is_ending(last))
         return err_set(err, ERR_UNAVAILABLE, "task %" PRId64 " is being cancelled", id);
     if (task_state_is_live(task->state))
         return err_set(err, ERR_CONFLICT, "task %" PRId64 " is under way", id);

@@ -359,7 +359,7 @@ append_earlier_draft(struct strbuf *buf, const struct task *task)
     if (task->state == TASK_DRAFTED || !task->draft_number)
         return;
     strbuf_add_char(buf, '\n');
-    const bool ended = task->draft_state == DRAFT_MERGED || task->draft_state == DRAFT_CLOSED;
+    const bool ended = draft_state_is_ended(task->draft_state);
     strbuf_add_str(buf, ended ? draft_word(task->draft_state) : "There is already ");
     append_draft_link(buf, task);
     strbuf_add_str(buf, ".\n");

@@ -10,13 +10,20 @@ _Static_assert(RUN_QUEUED == 0 && RUN_RUNNING == 1 && RUN_ENDED == 2,
                "written as numbers in SQL and in indexes");
 
 static const struct row_text texts[] = {
-    {3, offsetof(struct run, trigger_kind)},      {4, offsetof(struct run, trigger_actor)},
-    {6, offsetof(struct run, instruction)},       {10, offsetof(struct run, lease_owner)},
-    {16, offsetof(struct run, cancel_requested)}, {17, offsetof(struct run, base_commit)},
-    {18, offsetof(struct run, head_commit)},      {21, offsetof(struct run, reason)},
-    {22, offsetof(struct run, summary)},          {23, offsetof(struct run, flags)},
-    {28, offsetof(struct run, settings_commit)},  {29, offsetof(struct run, detail)},
-    {30, offsetof(struct run, agent)},            {31, offsetof(struct run, branch)},
+    {3, offsetof(struct run, trigger_kind)},
+    {4, offsetof(struct run, trigger_actor)},
+    {6, offsetof(struct run, instruction)},
+    {10, offsetof(struct run, lease_owner)},
+    {16, offsetof(struct run, cancel_requested)},
+    {17, offsetof(struct run, base_commit)},
+    {18, offsetof(struct run, head_commit)},
+    {21, offsetof(struct run, reason)},
+    {22, offsetof(struct run, summary)},
+    {23, offsetof(struct run, flags)},
+    {28, offsetof(struct run, settings_commit)},
+    {29, offsetof(struct run, detail)},
+    {30, offsetof(struct run, agent)},
+    {31, offsetof(struct run, branch)},
     {32, offsetof(struct run, rival)},
 };
 #define TEXT_COUNT (sizeof(texts) / sizeof(texts[0]))
@@ -67,6 +74,12 @@ run_verdict_name(enum run_verdict verdict)
     };
 
     return row_name(names, sizeof(names) / sizeof(names[0]), verdict);
+}
+
+bool
+run_is_ending(const struct run *run)
+{
+    return run->state != RUN_ENDED && run->cancel_requested;
 }
 
 void

@@ -82,6 +82,9 @@ struct run {
     int64_t finished_ms;
 };
 
+/* Was it asked to stop, and is not over yet? It does not hear what is said now. */
+bool run_is_ending(const struct run *run);
+
 void run_free(struct run *run);
 AUTO_DEFINE(struct run *, run_free)
 

@@ -6,7 +6,7 @@
 
 #define COLUMNS                                                                                    \
     "id, platform, origin, thread, repository, number, title, text, url, requested_by, state, "    \
-    "branch, base_branch, draft_number, draft_url, status_ref, reason, created_ms, updated_ms, "      \
+    "branch, base_branch, draft_number, draft_url, status_ref, reason, created_ms, updated_ms, "   \
     "draft_state, draft_opened_ms, draft_ended_ms, follow_ci, draft_conflicts, draft_seen"
 
 _Static_assert(TASK_QUEUED == 0 && TASK_RUNNING == 1 && DRAFT_OPEN == 1,
@@ -77,6 +77,12 @@ draft_state_name(enum draft_state state)
     };
 
     return row_name(names, sizeof(names) / sizeof(names[0]), state);
+}
+
+bool
+draft_state_is_ended(enum draft_state state)
+{
+    return state == DRAFT_MERGED || state == DRAFT_CLOSED;
 }
 
 void
@@ -411,8 +417,7 @@ task_leave_draft(struct db *db, int64_t id, struct err *err)
 }
 
 int
-task_set_draft_seen(
-    struct db *db, int64_t id, bool conflicts, const char *seen, struct err *err)
+task_set_draft_seen(struct db *db, int64_t id, bool conflicts, const char *seen, struct err *err)
 {
     AUTO(db_release) struct db_stmt *stmt = NULL;
 

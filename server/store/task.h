@@ -37,6 +37,9 @@ enum draft_state {
 
 const char *draft_state_name(enum draft_state state);
 
+/* Merged or closed. */
+bool draft_state_is_ended(enum draft_state state);
+
 struct task {
     int64_t id;
     char *platform;   /* whose origin it is: "github" */
